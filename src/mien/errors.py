@@ -1,0 +1,90 @@
+"""Every error mien raises on purpose.
+
+    MienError
+    ├── UsageError           a name, option or combination that mien does not know (exit code 2)
+    │   └── RecipeError      a recipe with an unknown key or an impossible value
+    ├── MissingExtraError    the feature lives in an extra that is not installed
+    ├── PictureError         not a picture, truncated, empty, too large, of an unusable type
+    ├── WeightsError         a weight file that is absent, cannot be fetched, or is not the file it should be
+    ├── DataError            a table or dataset whose content is not what it claims
+    └── OutputError          a result that cannot be written where it was asked for
+
+Each text says what was given, what is allowed and what to type instead, on one line. The command line prints that
+line and nothing else; ``--debug`` adds the traceback.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class MienError(Exception):
+    """The base of every error that mien raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(MienError):
+    """A name, option or combination of options that mien does not know."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A training recipe with an unknown key or an impossible value."""
+
+
+class MissingExtraError(MienError):
+    """A feature whose extra is not installed."""
+
+
+class PictureError(MienError):
+    """Something that was given as a picture and cannot be used as one."""
+
+
+class WeightsError(MienError):
+    """A weight file that is absent, cannot be fetched, or is not the file it should be."""
+
+
+class DataError(MienError):
+    """A table or dataset whose content is not what it claims to be."""
+
+
+class OutputError(MienError):
+    """A result that cannot be written where it was asked for."""
+
+
+def unknown_name(kind: str, given: str, allowed: Iterable[str], remedy: str = "") -> UsageError:
+    """Build the error for a name that is not in a list, with the nearest right one.
+
+    Args:
+        kind: what the name stands for, such as ``"detector"``.
+        given: the name that was given.
+        allowed: the names that exist.
+        remedy: one more sentence, such as the command that lists the names.
+    """
+    names = list(allowed)
+    near = difflib.get_close_matches(given, names, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    tail = f" {remedy}" if remedy else ""
+    return UsageError(f"unknown {kind} {given!r}: it is one of {', '.join(names)}.{guess}{tail}")
+
+
+def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import a module that an optional extra installs.
+
+    Args:
+        module: dotted name of the module.
+        extra: name of the extra of mien that brings it.
+        purpose: what the user asked for, as the subject of a sentence (``"Parquet output"``).
+
+    Raises:
+        MissingExtraError: the module is not installed; the text names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{purpose} needs {error.name}, which is not installed; it comes with: pip install 'mien[{extra}]'"
+        ) from error

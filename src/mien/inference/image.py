@@ -1,0 +1,153 @@
+"""Anything that a caller may have as a picture -> upright RGB pixels.
+
+The only place that decides about colour and EXIF rotation. Pillow decodes every file, so that a path, its bytes and an
+opened PIL picture give identical pixels.
+"""
+
+import io
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.errors import PictureError
+
+PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.generic] | Image.Image
+"""What may be given as a picture."""
+
+MAX_PIXELS = 100_000_000
+"""Default limit on the decoded size: 100 megapixels."""
+
+_pillow_limit = threading.Lock()
+
+
+def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Decode a picture to upright RGB.
+
+    Args:
+        source: a path, the bytes of an encoded picture, a PIL image, or an array. Arrays are gray (h, w) or (h, w, 1),
+            RGB (h, w, 3) or RGBA (h, w, 4), uint8 or uint16, in RGB order; OpenCV's BGR frames go in as
+            ``frame[..., ::-1]``.
+        max_pixels: pictures with more pixels than this are refused before they are decoded.
+
+    Returns:
+        uint8 array (height, width, 3), RGB, contiguous, EXIF rotation applied. Transparent parts are white, 16-bit
+        values are scaled to 8 bits, of an animation it is the first frame.
+
+    Raises:
+        PictureError: not a picture, truncated, empty, too large, or of a type that cannot be read.
+    """
+    name = describe(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source, name=name, max_pixels=max_pixels)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, name=name, max_pixels=max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        content = bytes(source)
+    elif isinstance(source, str | os.PathLike):
+        content = _read_file(Path(source))
+    else:
+        raise PictureError(
+            f"cannot read a picture from {type(source).__name__}: give a path, bytes, a NumPy array or a PIL image"
+        )
+    if not content:
+        raise PictureError(f"{name}: is empty (0 bytes); copy or download it again")
+    with _open(content, name=name) as picture:
+        return _from_pillow(picture, name=name, max_pixels=max_pixels)
+
+
+def describe(source: object) -> str:
+    """Return a short name of a picture source for messages: the path, or what kind of object it is."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, np.ndarray):
+        return f"array {source.shape} {source.dtype}"
+    if isinstance(source, Image.Image):
+        return str(getattr(source, "filename", "") or f"PIL image {source.size}")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"{len(source)} bytes"
+    return type(source).__name__
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise PictureError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise PictureError(f"{path}: is a folder, not a picture; give the files in it") from None
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror or error}); check the file's permissions") from error
+
+
+def _open(content: bytes, *, name: str) -> Image.Image:
+    # Pillow has one limit of its own for the whole process, and refuses while it reads the header; mien's limit is an
+    # argument and is checked right after the header, before any pixel is decoded.
+    with _pillow_limit:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(content))
+        except UnidentifiedImageError:
+            raise PictureError(
+                f"{name}: is not a picture that can be read; JPEG, PNG, WebP, BMP, TIFF and GIF can"
+            ) from None
+        except Exception as error:  # a damaged header makes Pillow's plugins raise almost anything
+            raise PictureError(f"{name}: is damaged ({error}); copy or download it again") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
+    if width < 1 or height < 1:
+        raise PictureError(f"{name}: has no pixels ({width} x {height}); give a picture of at least 1 x 1")
+    if width * height > max_pixels:
+        raise PictureError(
+            f"{name}: {width} x {height} is more than the limit of {max_pixels / 1e6:g} megapixels; "
+            "make it smaller, or raise the limit (max_pixels=, --max-megapixels)"
+        )
+
+
+def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    _check_size(*picture.size, name=name, max_pixels=max_pixels)
+    try:
+        picture.load()
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode in ("I;16", "I;16L", "I;16B", "I"):
+            # Pillow clips these at 255 when it converts; the values are 16-bit, also where the mode is "I".
+            gray = np.clip(np.asarray(upright).astype(np.int64), 0, 65535).astype(np.uint16)
+            return _from_array(gray, name=name, max_pixels=max_pixels)
+        if upright.mode == "F":
+            raise PictureError(f"{name}: has floating-point pixels; save it with 8 or 16 bits a channel")
+        if upright.has_transparency_data:
+            return _from_array(np.asarray(upright.convert("RGBA")), name=name, max_pixels=max_pixels)
+        return np.ascontiguousarray(np.asarray(upright.convert("RGB")))
+    except PictureError:
+        raise
+    except Exception as error:  # truncated or damaged data: OSError, SyntaxError, struct.error, ... by format
+        raise PictureError(f"{name}: is truncated or damaged ({error}); copy or download it again") from error
+
+
+def _from_array(array: NDArray[np.generic], *, name: str, max_pixels: int) -> NDArray[np.uint8]:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise PictureError(f"{name}: an array must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)")
+    height, width = array.shape[:2]
+    _check_size(width, height, name=name, max_pixels=max_pixels)
+    if array.dtype == np.uint16:
+        array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise PictureError(
+            f"{name}: an array must be uint8 (0..255) or uint16; scale it and convert with .astype('uint8')"
+        )
+    pixels: NDArray[np.uint8] = array.astype(np.uint8, copy=False)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:].astype(np.uint32)
+        over_white = pixels[..., :3] * alpha + 255 * (255 - alpha)
+        pixels = ((over_white + 127) // 255).astype(np.uint8)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,163 @@
+"""What a weight file must say about itself: the crop it expects, its heads, where it comes from, what it scores.
+
+The card travels inside the ONNX file (metadata key ``mien_card``, JSON), so a weight file is never separated from its
+meaning.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from mien.errors import WeightsError, unknown_name
+
+CARD_KEY = "mien_card"
+"""The key of the ONNX metadata under which the card is stored."""
+
+CARD_VERSION = 1
+
+Task = Literal["single", "multi", "gate"]
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """How a face must lie in the picture that goes into the network.
+
+    Lengths are in units of the crop's side, the origin is the crop's top-left corner.
+
+    Attributes:
+        size: side of the square crop in pixels.
+        color: ``"gray"`` (ITU-R 601 luma, one channel) or ``"rgb"``.
+        landmarks: where the five landmarks go, (x, y) each, in the order of `mien.results.Face.landmarks`.
+        box: (left, top, side) of a square face box without landmarks.
+    """
+
+    size: int
+    color: Literal["gray", "rgb"]
+    landmarks: tuple[tuple[float, float], ...]
+    box: tuple[float, float, float]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the crop: 1 or 3."""
+        return 1 if self.color == "gray" else 3
+
+
+FER2013_CROP = CropSpec(
+    size=48,
+    color="gray",
+    landmarks=((0.313, 0.381), (0.674, 0.380), (0.483, 0.596), (0.349, 0.743), (0.641, 0.745)),
+    box=(0.016, 0.010, 0.964),
+)
+"""Where faces lie in FER-2013: medians over 1,500 training pictures, landmarks by YuNet, box by the Haar cascade
+``frontalface_alt2``. A crop made like this looks to the network like the pictures that it was trained on."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output of a model.
+
+    Attributes:
+        name: name of the ONNX output and, for emotions, of the label set.
+        task: ``"single"`` (softmax), ``"multi"`` (sigmoid) or ``"gate"`` (sigmoid: face or not).
+        labels: labels in the order of the logits.
+        temperature: the logits are divided by it before softmax or sigmoid; fitted on validation data.
+        thresholds: per label, for ``"multi"`` and ``"gate"``.
+    """
+
+    name: str
+    task: Task
+    labels: tuple[str, ...]
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that is needed to use a weight file, and to judge it.
+
+    Attributes:
+        name: name of the model, such as ``"mien-compact"``.
+        heads: its outputs, the default one first.
+        crop: the crop that it expects.
+        trained_on: datasets and splits that the weights have seen, in words.
+        metrics: measured scores, ``{"PublicTest/fer7/accuracy": 0.69, ...}``, fractions unless named otherwise.
+        license: licence of the weights.
+        source: how the file was made: command, commit.
+        sha256: of the whole weight file, filled when it is read; not stored in the file itself.
+    """
+
+    name: str
+    heads: tuple[Head, ...]
+    crop: CropSpec
+    trained_on: str
+    license: str
+    source: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    sha256: str = ""
+
+    def head(self, name: str) -> Head:
+        """Return a head by its name.
+
+        Raises:
+            UsageError: the model has no such head.
+        """
+        for head in self.heads:
+            if head.name == name:
+                return head
+        raise unknown_name(f"head of model {self.name}", name, [head.name for head in self.heads])
+
+    def with_sha256(self, sha256: str) -> "ModelCard":
+        """Return the same card with the checksum of the file that it was read from."""
+        return replace(self, sha256=sha256)
+
+    def to_json(self) -> str:
+        """Return the card as JSON text, without the checksum."""
+        content = asdict(self)
+        del content["sha256"]
+        return json.dumps({"version": CARD_VERSION, **content}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, *, file: str) -> "ModelCard":
+        """Read a card.
+
+        Args:
+            text: what `to_json` wrote.
+            file: where the text comes from, for the error.
+
+        Raises:
+            WeightsError: the text is no card of this version.
+        """
+        try:
+            content: dict[str, Any] = json.loads(text)
+            version = content.pop("version")
+            if version != CARD_VERSION:
+                raise WeightsError(
+                    f"{file}: its model card is version {version}, this mien reads version {CARD_VERSION}; "
+                    "upgrade mien, or export the model again with `mien export`"
+                )
+            crop = content.pop("crop")
+            heads = content.pop("heads")
+            return cls(
+                heads=tuple(
+                    Head(
+                        name=head["name"],
+                        task=head["task"],
+                        labels=tuple(head["labels"]),
+                        temperature=float(head["temperature"]),
+                        thresholds=tuple(head["thresholds"]) if head["thresholds"] else None,
+                    )
+                    for head in heads
+                ),
+                crop=CropSpec(
+                    size=int(crop["size"]),
+                    color=crop["color"],
+                    landmarks=tuple((float(x), float(y)) for x, y in crop["landmarks"]),
+                    box=tuple(crop["box"]),
+                ),
+                **content,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{file}: its model card cannot be read ({error}); export the model again with `mien export`"
+            ) from error
