@@ -29,32 +29,20 @@ def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Ten
     return _erase(x, settings, generator)
 
 
-def mixup(x: Tensor, *, alpha: float, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+def mixup(x: Tensor, *, share: float, generator: Generator) -> tuple[Tensor, Tensor]:
     """Blend each crop with another one of the batch (Zhang et al. 2018, arXiv:1710.09412).
 
     Args:
         x: (n, channels, size, size) float32.
-        alpha: both parameters of the Beta distribution that the share of the blend is drawn from.
+        share: of the crop itself in the blend, 0 to 1; its partner has the rest.
         generator: on the device of `x`.
 
     Returns:
-        The blend, the position (n,) of each crop's partner, and the share () of the first crop, 0.5 to 1. The loss is
-        the same blend of the losses against both targets.
+        The blend, and the position (n,) of each crop's partner. The loss is the same blend of the losses against both
+        targets.
     """
-    # Beta(a, a) as the ratio of two gamma variates, by the one sampler that takes a generator.
-    concentration = torch.full((2,), alpha, dtype=torch.float64)
-    gammas = torch._standard_gamma(concentration, generator=_on_cpu(generator, x))
-    share = (gammas[0] / gammas.sum().clamp(min=1e-12)).clamp(0, 1)
-    share = torch.maximum(share, 1 - share).to(x)
     partner = torch.randperm(len(x), generator=generator, device=x.device)
-    return share * x + (1 - share) * x[partner], partner, share
-
-
-def _on_cpu(generator: Generator, x: Tensor) -> Generator:
-    if generator.device.type == "cpu":
-        return generator
-    seed = int(torch.randint(2**62, (), generator=generator, device=x.device).item())
-    return Generator().manual_seed(seed)
+    return share * x + (1 - share) * x[partner], partner
 
 
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:

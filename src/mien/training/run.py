@@ -10,15 +10,16 @@
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from mien.data.samples import Samples
 from mien.errors import OutputError, RecipeError, WeightsError
@@ -48,7 +49,6 @@ def train(recipe_file: Path, training: Samples, validation: Samples, output: Pat
     """
     recipe = read_recipe(recipe_file)
     last = _prepare(output, recipe_file, recipe, resume=resume)
-    # On the recipe's peak: PyTorch's bf16 doubles the speed on CPUs that have it and is what GPUs train in anyway.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     checkpoints = ModelCheckpoint(
         dirpath=output / "checkpoints",
@@ -59,7 +59,7 @@ def train(recipe_file: Path, training: Samples, validation: Samples, output: Pat
         enable_version_counter=False,
     )
     callbacks: list[Callback] = [
-        EMAWeightAveraging(decay=recipe.optimiser.average),
+        WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)),
         checkpoints,
         RichProgressBar(leave=True),
     ]
@@ -108,6 +108,15 @@ def _prepare(output: Path, recipe_file: Path, recipe: Recipe, *, resume: bool) -
     if read_recipe(output / RECIPE) != recipe:
         raise RecipeError(f"{recipe_file}: is not the recipe that {output} was started with ({output / RECIPE})")
     return last
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        # A short memory at first: the random weights of the start would otherwise stay in the average for epochs.
+        kept = min(decay, (1 + int(count)) / (10 + int(count)))
+        return averaged * kept + current * (1 - kept)
+
+    return average
 
 
 def _keep_best(output: Path, checkpoints: ModelCheckpoint) -> Path:
