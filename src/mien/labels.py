@@ -38,9 +38,7 @@ class LabelSet:
 FER7 = LabelSet("fer7", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"))
 """The seven classes of FER-2013 in the order of its codes 0..6 (Goodfellow et al. 2013, arXiv:1307.0414)."""
 
-FERPLUS8 = LabelSet(
-    "ferplus8", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-)
+FERPLUS8 = LabelSet("ferplus8", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"))
 """The eight emotions of FER+ in the order of its vote columns (Barsoum et al. 2016, arXiv:1608.01041)."""
 
 LABEL_SETS = {labels.name: labels for labels in (FER7, FERPLUS8)}

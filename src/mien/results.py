@@ -1,7 +1,7 @@
 """What mien answers with: frozen, typed, plain. No drawing and no vendor code lives here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +159,10 @@ class ImageResult:
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def at_least(self, confidence: float) -> "ImageResult":
+        """Return the same result without the faces whose most probable emotion is less probable than this, 0 to 1."""
+        return replace(self, faces=tuple(face for face in self.faces if face.emotions.confidence >= confidence))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""

@@ -80,7 +80,9 @@ def _read_file(path: Path) -> bytes:
     except IsADirectoryError:
         raise PictureError(f"{path}: is a folder, not a picture; give the files in it") from None
     except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror or error}); check the file's permissions") from error
+        raise PictureError(
+            f"{path}: cannot be read ({error.strerror or error}); check the file's permissions"
+        ) from error
 
 
 def _open(content: bytes, *, name: str) -> Image.Image:

@@ -55,9 +55,7 @@ class Targets:
 
     def to(self, device: torch.device) -> "Targets":
         """Return the targets on a device; Lightning calls this when it moves a batch."""
-        return Targets(
-            self.fer7.to(device), self.votes.to(device), self.voted.to(device), self.plurality.to(device)
-        )
+        return Targets(self.fer7.to(device), self.votes.to(device), self.voted.to(device), self.plurality.to(device))
 
 
 Batch = tuple[Tensor, Targets]
@@ -105,7 +103,7 @@ class Lesson(lightning.LightningModule):
         super().__init__()
         self.recipe = recipe
         network = build_network(recipe, channels=training.crops.shape[1])
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self._training = training
         self._validation = validation
 

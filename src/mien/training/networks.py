@@ -1,4 +1,4 @@
-"""The networks that mien trains. Input: crops as pixels, (n, channels, size, size) uint8. Output: logits, one per head."""
+"""The networks that mien trains: crops as pixels in, (n, channels, size, size) uint8, logits of each head out."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> the same shape."""
-        weights = self.expand(functional.relu(self.reduce(x.mean((2, 3), keepdim=True))))
+        weights: Tensor = self.expand(functional.relu(self.reduce(x.mean((2, 3), keepdim=True))))
         return x * weights.sigmoid()
 
 

@@ -27,7 +27,7 @@ class Model(_Section):
     kind: Literal["compact"] = "compact"
     widths: tuple[int, ...] = (24, 48, 96, 192)
     depths: tuple[int, ...] = (1, 2, 2, 2)
-    dropout: float = Field(0.3, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
 
 
 class Loss(_Section):
@@ -39,9 +39,9 @@ class Loss(_Section):
         smoothing: label smoothing of the seven-class label.
     """
 
-    fer7: float = Field(0.5, ge=0)
-    ferplus8: float = Field(1.0, ge=0)
-    smoothing: float = Field(0.1, ge=0, lt=1)
+    fer7: float = Field(default=0.5, ge=0)
+    ferplus8: float = Field(default=1.0, ge=0)
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
 
 
 class Augmentation(_Section):
@@ -60,16 +60,16 @@ class Augmentation(_Section):
         mixup_alpha: parameter of the Beta distribution of the blend.
     """
 
-    rotation_degrees: float = Field(15, ge=0, le=180)
-    scale: float = Field(0.15, ge=0, lt=1)
-    shift: float = Field(0.12, ge=0, lt=1)
-    flip: float = Field(0.5, ge=0, le=1)
-    contrast: float = Field(0.2, ge=0, lt=1)
-    brightness: float = Field(0.1, ge=0, lt=1)
-    erase: float = Field(0.4, ge=0, le=1)
+    rotation_degrees: float = Field(default=15, ge=0, le=180)
+    scale: float = Field(default=0.15, ge=0, lt=1)
+    shift: float = Field(default=0.12, ge=0, lt=1)
+    flip: float = Field(default=0.5, ge=0, le=1)
+    contrast: float = Field(default=0.2, ge=0, lt=1)
+    brightness: float = Field(default=0.1, ge=0, lt=1)
+    erase: float = Field(default=0.4, ge=0, le=1)
     erase_pixels: tuple[int, int] = (6, 20)
-    mixup: float = Field(0.5, ge=0, le=1)
-    mixup_alpha: float = Field(0.4, gt=0)
+    mixup: float = Field(default=0.5, ge=0, le=1)
+    mixup_alpha: float = Field(default=0.4, gt=0)
 
 
 class Optimiser(_Section):
@@ -85,13 +85,13 @@ class Optimiser(_Section):
         average: decay of the exponential moving average of the weights; the average is what is validated and kept.
     """
 
-    batch: int = Field(128, gt=0)
-    peak_rate: float = Field(0.1, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(5e-4, ge=0)
-    epochs: int = Field(40, gt=0)
-    warmup_epochs: float = Field(2, ge=0)
-    average: float = Field(0.999, ge=0, lt=1)
+    batch: int = Field(default=128, gt=0)
+    peak_rate: float = Field(default=0.1, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    epochs: int = Field(default=40, gt=0)
+    warmup_epochs: float = Field(default=2, ge=0)
+    average: float = Field(default=0.999, ge=0, lt=1)
 
 
 class Recipe(_Section):

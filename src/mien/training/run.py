@@ -1,10 +1,10 @@
 """A training run: a folder that holds the recipe, the checkpoints, the curves, and enough to go on after a kill.
 
-    RUN/recipe.toml         the recipe as run
-    RUN/checkpoints/        best.ckpt (by the validation score) and last.ckpt, one write an epoch
-    RUN/curves.csv          one row an epoch
-    RUN/best.safetensors    the averaged weights of the best epoch, written at the end
-    RUN/run.json            versions, the chosen epoch, its scores
+RUN/recipe.toml         the recipe as run
+RUN/checkpoints/        best.ckpt (by the validation score) and last.ckpt, one write an epoch
+RUN/curves.csv          one row an epoch
+RUN/best.safetensors    the averaged weights of the best epoch, written at the end
+RUN/run.json            versions, the chosen epoch, its scores
 """
 
 import json

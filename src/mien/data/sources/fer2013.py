@@ -70,7 +70,7 @@ def _read_group(table: Any, *, path: Path, spec: CropSpec, splits: Sequence[str]
         except PictureError as error:
             raise DataError(f"{path}: picture {picture['path']}: {error}") from error
     fer7 = _column(table, "emotion").astype(np.int64)
-    if len(fer7) and not (0 <= fer7.min() and fer7.max() < len(FER7)):
+    if len(fer7) and not (fer7.min() >= 0 and fer7.max() < len(FER7)):
         raise DataError(f"{path}: column 'emotion' has codes outside 0..{len(FER7) - 1}; is this another dataset?")
     return Samples(
         ids=np.array([picture["path"] for picture in pictures], dtype=np.str_),

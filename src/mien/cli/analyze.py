@@ -1,0 +1,235 @@
+"""mien analyze: pictures in, a table, a file and annotated copies out."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mien.errors import OutputError, PictureError, UsageError
+
+if TYPE_CHECKING:
+    from mien.inference.analyzer import Analyzer
+    from mien.results import ImageResult
+
+PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+TOGETHER = 32  # pictures whose faces share one pass through the network; also what an interruption can lose
+MOST_ROWS = 200
+WIDE = 110  # columns of a terminal that has room for the boxes
+
+
+def analyze(
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="Pictures, folders (searched with all their subfolders) and globs.", metavar="PATH..."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the results here: .json, .jsonl, .csv or .parquet, by the ending."),
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option("--annotate", "-a", help="Write copies with boxes and labels into this folder.")
+    ] = None,
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector",
+            "-d",
+            help="[b]yunet[/] (best; once: mien models pull yunet), [b]haar[/] (built in), "
+            "[b]auto[/] (yunet where pulled, else haar).",
+        ),
+    ] = "auto",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
+    ] = "mien-compact",
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", "-l", help="[b]fer7[/] (seven emotions, the default) or [b]ferplus8[/] (with contempt)."
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Leave out faces whose most probable emotion is less probable than this."),
+    ] = 0.0,
+    no_detect: Annotated[
+        bool,
+        typer.Option("--no-detect", help="Do not search: each picture is one tight crop, like a file of FER-2013."),
+    ] = False,
+    blur: Annotated[bool, typer.Option("--blur", help="Make faces unrecognisable in the annotated copies.")] = False,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger pictures.")] = 100.0,
+) -> None:
+    """Find the faces in pictures and say what they show.
+
+    A picture that cannot be read is reported and skipped; the exit code is then 1, and the results of the others are
+    complete.
+
+    Example: mien analyze holiday/ --output faces.csv --annotate annotated/
+    """
+    from mien.inference.analyzer import Analyzer
+    from mien.save import check_output, save_results
+
+    if blur and annotate is None:
+        raise UsageError("--blur is about the annotated copies: say where they go with --annotate DIR")
+    if no_detect and detector not in ("auto", "whole"):
+        raise UsageError(f"--no-detect and --detector {detector} exclude each other; leave one out")
+    files = find_pictures(paths)
+    if output is not None:
+        check_output(output)
+    if annotate is not None:
+        _prepare_folder(annotate)
+    analyzer = Analyzer(
+        model=model,
+        detector="whole" if no_detect else detector,
+        labels=labels,
+        max_pixels=int(max_megapixels * 1e6),
+    )
+    results, failures = _work(analyzer, files, min_confidence, annotate, blur)
+    if output is not None:
+        save_results(results, output, labels=analyzer.head.labels)
+    _report(analyzer, results, failures, output, annotate)
+    if failures:
+        raise typer.Exit(1)
+
+
+def find_pictures(paths: Sequence[str]) -> list[Path]:
+    """Return the files that paths, folders and globs stand for, each once, folders and globs sorted.
+
+    Raises:
+        UsageError: nothing matches, or a folder holds no picture.
+    """
+    files: dict[Path, None] = {}
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
+            if not found:
+                raise UsageError(
+                    f"{given}: no pictures in this folder (looked for {', '.join(sorted(PICTURE_ENDINGS))})"
+                )
+        elif glob.has_magic(given) and not path.exists():
+            found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
+            if not found:
+                raise UsageError(f"{given}: no file matches; check the pattern")
+        else:
+            found = [path]
+        files.update(dict.fromkeys(found))
+    return list(files)
+
+
+def _prepare_folder(folder: Path) -> None:
+    from mien.files import check_writable
+
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; --annotate takes a folder")
+    check_writable(folder / "annotated")
+
+
+def _work(
+    analyzer: "Analyzer", files: Sequence[Path], min_confidence: float, annotate: Path | None, blur: bool
+) -> tuple[list["ImageResult"], list[str]]:
+    from mien.cli.progress import progress_bar
+    from mien.inference.image import PictureSource
+
+    results: list[ImageResult] = []
+    failures: list[str] = []
+    names: set[str] = set()
+
+    def note(source: PictureSource, error: PictureError) -> None:
+        failures.append(str(error))
+
+    with progress_bar("pictures", total=len(files), shown=len(files) > 1) as advance:
+        for start in range(0, len(files), TOGETHER):
+            group = files[start : start + TOGETHER]
+            try:
+                found = analyzer.analyze_many(advance.over(group), on_error=note)
+                found = [result.at_least(min_confidence) for result in found]
+                results += found
+                if annotate is not None:
+                    for result in found:
+                        _write_annotated(analyzer, result, annotate, names, blur=blur)
+            except OutputError as error:  # a full disk: the results so far are still worth saving
+                failures.append(str(error))
+                break
+            except KeyboardInterrupt:
+                failures.append(f"interrupted; {len(files) - start} pictures from {group[0]} on may be missing")
+                break
+    return results, failures
+
+
+def _write_annotated(analyzer: "Analyzer", result: "ImageResult", folder: Path, names: set[str], *, blur: bool) -> None:
+    from mien.draw import draw_faces
+    from mien.files import written_whole
+
+    source = Path(str(result.source))
+    ending = source.suffix.lower() if source.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp") else ".png"
+    name, number = f"{source.stem}{ending}", 1
+    while name in names:  # pictures of the same name from several folders
+        number += 1
+        name = f"{source.stem}-{number}{ending}"
+    names.add(name)
+    picture = draw_faces(analyzer.read(source), result, blur=blur)
+    with written_whole(folder / name) as temporary:
+        picture.save(temporary, quality=92)
+
+
+def _report(
+    analyzer: "Analyzer",
+    results: Sequence["ImageResult"],
+    failures: Sequence[str],
+    output: Path | None,
+    annotate: Path | None,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    faces = sum(len(result) for result in results)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("picture", "face", "emotion"):
+        table.add_column(heading, overflow="fold" if heading == "picture" else "ellipsis")
+    table.add_column("probability", justify="right")
+    table.add_column("next")
+    with_boxes = console.width >= WIDE
+    if with_boxes:
+        table.add_column("box (x1, y1, x2, y2)", style="dim")
+    rows = 0
+    for result in results:
+        name = Path(str(result.source)).name
+        if not result.faces:
+            table.add_row(name, "", "[dim]no face[/]")
+            rows += 1
+        for number, found in enumerate(result, 1):
+            if rows == MOST_ROWS:
+                break
+            (top, probability), *others = found.emotions.ranked(3)
+            others_text = ", ".join(f"{label} {value:.0%}" for label, value in others)
+            cells = [name if number == 1 else "", str(number), top, f"{probability:.1%}", others_text]
+            if with_boxes:
+                box = found.face.box
+                cells.append(f"{box.x1:.0f}, {box.y1:.0f}, {box.x2:.0f}, {box.y2:.0f}")
+            table.add_row(*cells)
+            rows += 1
+        if rows >= MOST_ROWS:
+            break
+    console.print(table)
+    if rows >= MOST_ROWS:
+        console.print(f"[dim]... the first {rows} rows; --output FILE keeps all[/]")
+    what = f"{_count(faces, 'face')} in {_count(len(results), 'picture')}"
+    console.print(
+        f"[dim]{what} · model {analyzer.card.name} ({analyzer.head.name}) · detector {analyzer.detector.name}[/]"
+    )
+    if output is not None:
+        console.print(f"[dim]results: {output}[/]", soft_wrap=True)
+    if annotate is not None:
+        console.print(f"[dim]annotated copies: {annotate}[/]", soft_wrap=True)
+    if failures:
+        errors = Console(stderr=True)
+        errors.print(f"{_count(len(failures), 'problem')}, the rest is complete:", style="bold")
+        for failure in failures:
+            errors.print(f"  {failure}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

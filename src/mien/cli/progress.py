@@ -1,0 +1,43 @@
+"""One progress bar for all commands: on standard error, only on a terminal, gone when the work is done."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+
+
+class Advance:
+    """Moves a progress bar on."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def over(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items; each one that has been worked on moves the bar by one."""
+        for item in items:
+            yield item
+            self.by(1)
+
+    def by(self, amount: float) -> None:
+        """Move the bar by an amount of its unit."""
+        self._progress.advance(self._task, amount)
+
+
+@contextmanager
+def progress_bar(what: str, *, total: float | None, shown: bool = True) -> Iterator[Advance]:
+    """Show a bar while the block runs.
+
+    Args:
+        what: is counted, such as ``"pictures"``.
+        total: how many there are, None where nobody knows.
+        shown: False shows nothing.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
+        yield Advance(progress, progress.add_task(what, total=total))

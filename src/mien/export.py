@@ -1,0 +1,127 @@
+"""A finished training run -> one ONNX file with its card inside, checked against the network that it was made from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from mien.data.samples import Samples
+from mien.data.votes import MISSING
+from mien.errors import WeightsError
+from mien.evaluation.calibration import fit_temperature
+from mien.evaluation.metrics import METRICS
+from mien.evaluation.predictions import TRUTHS, Predictions, predict
+from mien.files import written_whole
+from mien.inference.session import Session
+from mien.labels import label_set
+from mien.model_card import CARD_KEY, CropSpec, Head, ModelCard
+from mien.provenance import commit
+from mien.training.lesson import HEADS
+from mien.training.run import load_network
+
+TOLERANCE = 1e-4
+"""Largest difference of a logit between the exported file and PyTorch that is taken as the same."""
+PARITY_FACES = 500
+
+
+def export_run(run: Path, validation: Samples, target: Path, *, spec: CropSpec) -> ModelCard:
+    """Export the chosen weights of a run.
+
+    Temperatures are fitted on the validation pictures, and the card's scores are measured on them.
+
+    Args:
+        run: folder of a finished run.
+        validation: pictures that the run chose its epoch by, crops as `spec` says.
+        target: the ONNX file to write.
+        spec: the crop that the network was trained on.
+
+    Returns:
+        The card, with the file's checksum.
+
+    Raises:
+        WeightsError: the run is not finished, or the exported file does not give what PyTorch gives.
+        OutputError: the file cannot be written.
+    """
+    recipe, network = load_network(run, channels=spec.channels)
+    split = ", ".join(sorted(set(validation.split.tolist())))
+    card = ModelCard(
+        name=recipe.name,
+        heads=tuple(Head(name, "single", label_set(name).labels) for name in HEADS),
+        crop=spec,
+        trained_on=f"{recipe.about} Epoch and temperatures chosen on {split}.",
+        license="MIT",
+        source=f"mien export of recipe {recipe.name}, seed {recipe.seed}, mien {commit()}",
+    )
+    with written_whole(target) as temporary:
+        _write(network, card, temporary)
+        session = Session(temporary)
+        _check_parity(session, network, validation.crops[:PARITY_FACES])
+        heads = tuple(_calibrated(head, session, validation) for head in card.heads)
+        _add_card(temporary, replace(card, heads=heads))
+        session = Session(temporary)
+        scores = {
+            f"{split}/{head.name}/{metric}": value
+            for head in heads
+            for metric, value in _scores(predict(session, validation, head=head.name)).items()
+        }
+        _add_card(temporary, replace(card, heads=heads, metrics=scores))
+    return Session(target).card
+
+
+def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return what PyTorch gives for crops (n, channels, size, size) uint8: for each head (n, labels) float32."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [network(torch.from_numpy(crops[start : start + 256])) for start in range(0, len(crops), 256)]
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _calibrated(head: Head, session: Session, validation: Samples) -> Head:
+    targets = next(iter(TRUTHS[head.name].values()))(validation)
+    kept = targets != MISSING
+    logits = session.logits(validation.crops[kept], [head.name])[0]
+    return replace(head, temperature=fit_temperature(logits, targets[kept]))
+
+
+def _scores(predictions: Predictions) -> dict[str, float]:
+    return {name: metric(predictions) for name, metric in METRICS.items()}
+
+
+def _write(network: nn.Module, card: ModelCard, path: Path) -> None:
+    spec = card.crop
+    example = torch.zeros(2, spec.channels, spec.size, spec.size, dtype=torch.uint8)
+    program = torch.onnx.export(
+        network.to(memory_format=torch.contiguous_format),
+        (example,),
+        input_names=["pixels"],
+        output_names=[head.name for head in card.heads],
+        dynamic_shapes={"pixels": {0: torch.export.Dim("faces")}},
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None  # it is None only for the exporter that dynamo=True replaces
+    program.save(str(path), external_data=False)
+    _add_card(path, card)
+
+
+def _add_card(path: Path, card: ModelCard) -> None:
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    for node in model.graph.node:
+        node.ClearField("metadata_props")  # stack traces of the exporting machine
+        node.ClearField("doc_string")
+    model.graph.ClearField("metadata_props")
+    onnx.save(model, path)
+
+
+def _check_parity(session: Session, network: nn.Module, crops: NDArray[np.uint8]) -> None:
+    expected = torch_logits(network, crops)
+    for name, found in zip(expected, session.logits(crops, list(expected)), strict=True):
+        difference = float(np.abs(found - expected[name]).max())
+        if not difference <= TOLERANCE:
+            raise WeightsError(f"head {name}: the exported file differs from PyTorch by {difference:.2g}; not written")

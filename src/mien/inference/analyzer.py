@@ -1,0 +1,113 @@
+"""Picture in, labelled faces out: image, detector, crops and scores in a row."""
+
+import os
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import PictureError, UsageError
+from mien.inference.crops import crop_faces
+from mien.inference.detectors import open_detector
+from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
+from mien.inference.scores import score_crops
+from mien.inference.session import Session
+from mien.inference.weights import DEFAULT_MODEL, emotion_model
+from mien.results import Emotions, FaceResult, ImageResult
+
+
+class Analyzer:
+    """Finds faces and says what they show. Safe to use from several threads at once.
+
+    Args:
+        model: a name of ``mien models list``, or the path of an ONNX file with a card.
+        detector: ``"auto"``, ``"haar"``, ``"yunet"``, or ``"whole"`` for pictures that are tight crops of one face.
+        labels: which head answers, such as ``"fer7"`` or ``"ferplus8"``; None takes the model's first.
+        max_pixels: larger pictures are refused.
+        threads: CPU threads of the network; 0 takes one per core.
+
+    Raises:
+        UsageError: an unknown model, detector or head.
+        WeightsError: a weight file that is absent or damaged.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        detector: str = "auto",
+        labels: str | None = None,
+        max_pixels: int = MAX_PIXELS,
+        threads: int = 0,
+    ) -> None:
+        self._session = Session(emotion_model(os.fspath(model)), threads=threads)
+        self.card = self._session.card
+        self.head = self.card.head(labels) if labels else self.card.heads[0]
+        if self.head.task == "gate":
+            raise UsageError(f"head {self.head.name!r} says face or not, no emotion; choose another with labels=")
+        self.detector = open_detector(detector, spec=self.card.crop)
+        self._max_pixels = max_pixels
+
+    def read(self, source: PictureSource) -> NDArray[np.uint8]:
+        """Decode a picture the way `analyze` does: (height, width, 3) uint8 RGB, upright.
+
+        Raises:
+            PictureError: it cannot be used as a picture.
+        """
+        return read_picture(source, max_pixels=self._max_pixels)
+
+    def analyze(self, source: PictureSource) -> ImageResult:
+        """Analyze one picture.
+
+        Args:
+            source: a path, encoded bytes, an RGB array or a PIL image; see `mien.inference.image.read_picture`.
+
+        Raises:
+            PictureError: it cannot be used as a picture.
+        """
+        return self.analyze_many([source])[0]
+
+    def analyze_many(
+        self,
+        sources: Iterable[PictureSource],
+        *,
+        on_error: Callable[[PictureSource, PictureError], None] | None = None,
+    ) -> list[ImageResult]:
+        """Analyze pictures; all their faces go through the network together.
+
+        Pictures are read one after the other and only the crops are kept, so memory grows by a few kilobytes a face.
+
+        Args:
+            sources: as in `analyze`.
+            on_error: called with each picture that cannot be used, which is then left out; None raises instead.
+
+        Returns:
+            One result a picture, in order.
+
+        Raises:
+            PictureError: a picture cannot be used, and there is no `on_error`.
+        """
+        found = []
+        crops = [np.empty((0, self.card.crop.channels, self.card.crop.size, self.card.crop.size), np.uint8)]
+        for source in sources:
+            try:
+                picture = self.read(source)
+            except PictureError as error:
+                if on_error is None:
+                    raise
+                on_error(source, error)
+                continue
+            faces = self.detector.find_faces(picture)
+            crops.append(crop_faces(picture, faces, self.card.crop))
+            found.append((source, picture.shape, faces))
+        scores = iter(score_crops(self._session, np.concatenate(crops), self.head).tolist())
+        return [
+            ImageResult(
+                faces=tuple(FaceResult(face, Emotions(self.head.labels, tuple(next(scores)))) for face in faces),
+                width=width,
+                height=height,
+                model=self.card.name,
+                source=os.fspath(source) if isinstance(source, str | os.PathLike) else None,
+            )
+            for source, (height, width, _), faces in found
+        ]

@@ -1,0 +1,184 @@
+"""RGB pixels -> faces."""
+
+import threading
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import WeightsError, unknown_name
+from mien.inference import weights
+from mien.inference.crops import whole_face
+from mien.model_card import CropSpec
+from mien.results import Box, Face
+
+DETECTORS = ("auto", "haar", "yunet", "whole")
+"""The names that `open_detector` knows."""
+
+
+class Detector(Protocol):
+    """Finds faces; may be called from several threads at once.
+
+    Attributes:
+        name: what it is called on the command line.
+    """
+
+    name: str
+
+    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return the faces of a (height, width, 3) uint8 RGB picture, the surest first."""
+        ...
+
+
+class Haar:
+    """The cascade ``frontalface_alt2`` that OpenCV ships: nothing to pull, upright frontal faces, no landmarks.
+
+    Source: Viola & Jones 2001; the cascade is Rainer Lienhart's. Its score is not a probability: n windows that agree
+    give n / (n + 3).
+    """
+
+    name = "haar"
+    SCALE_STEP = 1.2
+    AGREEING_WINDOWS = 3
+    SMALLEST_FACE = 24  # pixels; a face below that would have to be enlarged more than twice for a 48-pixel crop
+
+    def __init__(self) -> None:
+        self._file = str(
+            Path(cv2.data.haarcascades)  # type: ignore[attr-defined]
+            / "haarcascade_frontalface_alt2.xml"
+        )
+        self._per_thread = threading.local()  # a cascade keeps its working memory in itself
+        self._cascade()
+
+    def _cascade(self) -> cv2.CascadeClassifier:
+        if not hasattr(self._per_thread, "cascade"):
+            cascade = cv2.CascadeClassifier(self._file)
+            if cascade.empty():
+                raise WeightsError(f"{self._file}: this OpenCV has no Haar cascades; install opencv-python-headless<5")
+            self._per_thread.cascade = cascade
+        return self._per_thread.cascade  # type: ignore[no-any-return]
+
+    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return upright frontal faces, the surest first; their boxes are square."""
+        boxes, windows = self._cascade().detectMultiScale2(
+            cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY),
+            scaleFactor=self.SCALE_STEP,
+            minNeighbors=self.AGREEING_WINDOWS,
+            minSize=(self.SMALLEST_FACE, self.SMALLEST_FACE),
+        )
+        faces = [
+            Face(Box(float(x), float(y), float(x + width), float(y + height)), float(count / (count + 3)))
+            for (x, y, width, height), count in zip(boxes, windows, strict=True)
+        ]
+        return sorted(faces, key=lambda face: -face.score)
+
+
+class YuNet:
+    """YuNet: small and turned faces too, with five landmarks; its file is pulled (``mien models pull yunet``).
+
+    Source: Wu, Peng, Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20.
+
+    Args:
+        file: the ONNX file.
+
+    Raises:
+        WeightsError: OpenCV cannot open the file.
+    """
+
+    name = "yunet"
+    SCORE = 0.8
+    OVERLAP = 0.3  # boxes that overlap by more than this (IoU) are one face
+    MOST_CANDIDATES = 5000
+    LONGEST_SIDE = 1280  # pixels; larger pictures are shrunk first: the time grows with the area, the finds do not
+    CLOSE_UP_SIDE = 320  # faces of over some 400 pixels escape the network, so a second look is taken at this size
+    CLOSE_UP_SCORE = 0.9  # the second look has to be surer: it takes a large dog for a face at 0.88
+    CLOSE_UP_SHARE = 0.2  # of the picture's longest side: smaller faces are left to the first look
+
+    def __init__(self, file: Path) -> None:
+        self._file = str(file)
+        self._per_thread = threading.local()  # the detector keeps the picture's size in itself
+        self._network()
+
+    def _network(self) -> cv2.FaceDetectorYN:
+        if not hasattr(self._per_thread, "network"):
+            try:
+                self._per_thread.network = cv2.FaceDetectorYN.create(
+                    self._file, "", (320, 320), self.SCORE, self.OVERLAP, self.MOST_CANDIDATES
+                )
+            except cv2.error as error:
+                raise WeightsError(
+                    f"{self._file}: OpenCV cannot open it; pull it again: mien models pull yunet"
+                ) from error
+        return self._per_thread.network  # type: ignore[no-any-return]
+
+    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return the faces with their landmarks, the surest first."""
+        longest = max(picture.shape[:2])
+        faces = self._look(picture, min(self.LONGEST_SIDE, longest))
+        if longest > 2 * self.CLOSE_UP_SIDE:
+            for face in self._look(picture, self.CLOSE_UP_SIDE):
+                large = max(face.box.width, face.box.height) > self.CLOSE_UP_SHARE * longest
+                sure = face.score >= self.CLOSE_UP_SCORE
+                if large and sure and all(face.box.iou(known.box) <= self.OVERLAP for known in faces):
+                    faces.append(face)
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _look(self, picture: NDArray[np.uint8], longest: int) -> list[Face]:
+        height, width = picture.shape[:2]
+        shrink = max(height, width) / longest
+        if shrink > 1:
+            size = (max(round(width / shrink), 1), max(round(height / shrink), 1))
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # Both sides are rounded to whole pixels, so each has a factor of its own.
+        back = np.array([width / picture.shape[1], height / picture.shape[0]])
+        network = self._network()
+        network.setInputSize((picture.shape[1], picture.shape[0]))
+        _, found = network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        faces = []
+        for row in np.empty((0, 15)) if found is None else found.astype(np.float64):
+            if not np.abs(row).max() < 10 * longest:  # on pictures of a few pixels the network's boxes explode
+                continue
+            (x1, y1), (x2, y2) = row[:2] * back, (row[:2] + row[2:4]) * back
+            landmarks = (row[4:14].reshape(5, 2) * back).astype(np.float32)
+            faces.append(Face(Box(float(x1), float(y1), float(x2), float(y2)), float(row[14]), landmarks))
+        return faces
+
+
+class Whole:
+    """No search: each picture is one tight crop, such as a file of FER-2013.
+
+    Args:
+        spec: the crop of the model that will see it.
+    """
+
+    name = "whole"
+
+    def __init__(self, spec: CropSpec) -> None:
+        self._spec = spec
+
+    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return one face whose crop is the picture."""
+        return [whole_face(picture, self._spec)]
+
+
+def open_detector(name: str, *, spec: CropSpec) -> Detector:
+    """Open a detector by its name.
+
+    Args:
+        name: ``"auto"`` (YuNet where its file has been pulled, Haar where not), ``"haar"``, ``"yunet"`` or ``"whole"``
+            (no search, each picture is one tight crop).
+        spec: the crop of the model that will see the faces.
+
+    Raises:
+        UsageError: there is no detector of that name.
+        WeightsError: YuNet was asked for by name and its file has not been pulled or is damaged.
+    """
+    if name not in DETECTORS:
+        raise unknown_name("detector", name, DETECTORS)
+    if name == "auto":
+        name = "yunet" if weights.find("yunet").path().is_file() else "haar"
+    if name == "yunet":
+        return YuNet(weights.verified("yunet"))
+    return Haar() if name == "haar" else Whole(spec)

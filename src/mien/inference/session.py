@@ -1,0 +1,68 @@
+"""The only importer of onnxruntime: a weight file, opened and asked."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mien.errors import WeightsError
+from mien.model_card import CARD_KEY, ModelCard
+
+BATCH = 256
+"""At most this many crops go into one call of the network."""
+
+
+class Session:
+    """An opened weight file with its card. Safe to use from several threads at once.
+
+    Args:
+        file: the ONNX file.
+        threads: CPU threads for one call; 0 takes one per core.
+
+    Raises:
+        WeightsError: the file cannot be opened, or carries no card.
+    """
+
+    def __init__(self, file: Path, *, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Idle threads would spin for work and take the cores from whatever else the program does.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            content = file.read_bytes()
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except OSError as error:
+            raise WeightsError(f"{file}: cannot be read ({error.strerror}); see `mien models list`") from error
+        except Exception as error:  # onnxruntime's errors have no common base below Exception
+            raise WeightsError(f"{file}: is not a weight file that can be opened; see `mien models list`") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if CARD_KEY not in metadata:
+            raise WeightsError(f"{file}: carries no model card; make weight files with `mien export`")
+        card = ModelCard.from_json(metadata[CARD_KEY], file=str(file))
+        self.card = card.with_sha256(hashlib.sha256(content).hexdigest())
+        self._input = self._session.get_inputs()[0].name
+        missing = {head.name for head in card.heads} - {output.name for output in self._session.get_outputs()}
+        if missing:
+            raise WeightsError(f"{file}: its card names outputs that it does not have: {', '.join(sorted(missing))}")
+
+    def logits(self, crops: NDArray[np.uint8], heads: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Ask the network for any of its heads: one call for up to `BATCH` crops, so that memory stays bounded.
+
+        Args:
+            crops: (n, channels, size, size) uint8, as `mien.inference.crops.crop_faces` makes them.
+            heads: names of the heads.
+
+        Returns:
+            For each head (n, labels) float32; a row does not depend on the other rows.
+        """
+        calls = [
+            self._session.run(list(heads), {self._input: crops[start : start + BATCH]})
+            for start in range(0, len(crops), BATCH)
+        ]
+        if not calls:
+            return [np.empty((0, len(self.card.head(head).labels)), np.float32) for head in heads]
+        return [np.concatenate(parts) for parts in zip(*calls, strict=True)]

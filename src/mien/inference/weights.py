@@ -1,0 +1,200 @@
+"""The weight files that mien knows: which there are, where they lie, whether they are what they should be.
+
+Models trained by mien ship inside the package. Other people's files are pulled by the user, once, into the cache folder
+(`MIEN_HOME`, or the platform's usual place) and checked by SHA-256 each time they are opened.
+"""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from mien.errors import OutputError, WeightsError, unknown_name
+from mien.files import written_whole
+
+DEFAULT_MODEL = "mien-compact"
+
+SHIPPED = Path(__file__).parent / "files"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """An entry of the catalogue.
+
+    Attributes:
+        name: what it is called on the command line.
+        kind: what it does.
+        file: name of the file.
+        sha256: checksum of the whole file, hexadecimal.
+        size: in bytes.
+        license: licence of the weights.
+        about: one sentence.
+        url: where it is pulled from; None for files that ship with mien.
+    """
+
+    name: str
+    kind: Literal["emotions", "detector"]
+    file: str
+    sha256: str
+    size: int
+    license: str
+    about: str
+    url: str | None = None
+
+    def path(self) -> Path:
+        """Return where the file lies or would lie."""
+        return SHIPPED / self.file if self.url is None else home() / self.file
+
+
+CATALOGUE = (
+    WeightFile(
+        name="mien-compact",
+        kind="emotions",
+        file="mien-compact.onnx",
+        sha256="29e481e56b4fd33835766e03cd100fc24283457467ca70c1dfe243e24f9659dc",
+        size=6_384_218,
+        license="MIT",
+        about="Small SE-ResNet, 48x48 gray, heads fer7 and ferplus8; trained by mien on FER-2013 with FER+ votes.",
+    ),
+    WeightFile(
+        name="yunet",
+        kind="detector",
+        file="face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        size=232_589,
+        license="MIT",
+        about="Face detector with five landmarks, by Shiqi Yu's group, from the OpenCV Zoo.",
+        url="https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+    ),
+)
+
+
+def home() -> Path:
+    """Return the cache folder: the environment variable MIEN_HOME, or the platform's usual place for caches."""
+    return Path(os.environ.get("MIEN_HOME") or platformdirs.user_cache_dir("mien"))
+
+
+def find(name: str) -> WeightFile:
+    """Return an entry of the catalogue.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    for entry in CATALOGUE:
+        if entry.name == name:
+            return entry
+    raise unknown_name("model", name, [entry.name for entry in CATALOGUE], "See `mien models list`.")
+
+
+def emotion_model(name: str) -> Path:
+    """Return the file of an emotion model, given its name in the catalogue or a path to an ONNX file.
+
+    Raises:
+        UsageError: there is no such model.
+        WeightsError: the file is absent, or not the one that the catalogue names.
+    """
+    if name.endswith(".onnx") or os.sep in name:
+        if not Path(name).is_file():
+            raise WeightsError(
+                f"{name}: no such weight file; give the path of an .onnx file or a name of `mien models list`"
+            )
+        return Path(name)
+    models = [entry.name for entry in CATALOGUE if entry.kind == "emotions"]
+    if name not in models:
+        raise unknown_name("model", name, models, "The path of an .onnx file made by `mien export` works too.")
+    return verified(name)
+
+
+def verified(name: str) -> Path:
+    """Return the file of a catalogue entry after checking it.
+
+    Raises:
+        UsageError: there is no such entry.
+        WeightsError: the file is absent, or its SHA-256 is not the catalogue's.
+    """
+    entry = find(name)
+    path = entry.path()
+    remedy = "install mien again" if entry.url is None else f"type: mien models pull {name}"
+    if not path.is_file():
+        raise WeightsError(f"{name}: its file {path} is not there; {remedy}")
+    _check(path, entry, remedy=remedy)
+    return path
+
+
+def pull(name: str, *, source: Path | None = None, progress: Any = False) -> Path:
+    """Put a file of the catalogue into the cache folder, checked, in one step.
+
+    Args:
+        name: of the entry.
+        source: a copy of the file, for machines without a network; None downloads it. The environment variable
+            MIEN_MIRROR, a base address, replaces the catalogue's.
+        progress: an object with tqdm's ``total``, ``update``, ``reset`` and ``close``, or False.
+
+    Returns:
+        Where the file lies now.
+
+    Raises:
+        UsageError: there is no such entry.
+        WeightsError: no network, no such source, or another SHA-256; nothing is changed then.
+        OutputError: the cache folder cannot be written.
+    """
+    entry = find(name)
+    target = entry.path()
+    if entry.url is None:
+        return verified(name)
+    if source is not None:
+        if not source.is_file():
+            raise WeightsError(f"{source}: no such file; give the path of {entry.file}")
+        _check(source, entry, remedy=f"get {entry.file} from {entry.url}")
+        with written_whole(target) as temporary:
+            shutil.copyfile(source, temporary)
+        return target
+    mirror = os.environ.get("MIEN_MIRROR")
+    _download(f"{mirror.rstrip('/')}/{entry.file}" if mirror else entry.url, entry, progress=progress)
+    return target
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(path: Path, entry: WeightFile, *, remedy: str) -> None:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    if found != entry.sha256:
+        raise WeightsError(f"{path}: SHA-256 is {found[:12]}…, should be {entry.sha256[:12]}…; {remedy}")
+
+
+def _download(url: str, entry: WeightFile, *, progress: Any) -> None:
+    import pooch  # only here: it brings requests, which takes longer to import than all of mien
+    import requests
+
+    pooch.get_logger().setLevel("ERROR")
+    by_hand = f"On a machine without a network: mien models pull {entry.name} --from {entry.file}"
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"sha256:{entry.sha256}",
+            fname=entry.file,
+            path=entry.path().parent,
+            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+        )
+    except requests.RequestException as error:
+        reason = "no connection" if isinstance(error, requests.ConnectionError) else str(error)
+        raise WeightsError(f"{entry.name}: cannot be downloaded from {url} ({reason}). {by_hand}") from error
+    except ValueError as error:  # pooch's word for another checksum
+        raise WeightsError(
+            f"{entry.name}: {url} gave another file than expected (SHA-256 differs). {by_hand}"
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            f"{entry.path().parent}: cannot be written ({error.strerror or error}); set MIEN_HOME to another folder"
+        ) from error

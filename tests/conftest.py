@@ -1,0 +1,61 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.data.samples import Samples
+from mien.model_card import FER2013_CROP
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Data, models and photographs of other people, which are not in the repository."""
+    folder = Path(os.environ.get("MIEN_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data" / "fer2013.parquet").is_file():
+        pytest.skip(f"{folder} holds no data/fer2013.parquet; set MIEN_SHARED to the folder that does")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Path:
+    return REPOSITORY / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture(scope="session")
+def astronaut_pixels(astronaut: Path) -> np.ndarray:
+    with Image.open(astronaut) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def public_test(shared: Path) -> Samples:
+    from mien.data.sources.fer2013 import read_fer2013
+
+    return read_fer2013(shared / "data" / "fer2013.parquet", spec=FER2013_CROP, splits=["PublicTest"])
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for pulled weight files."""
+    monkeypatch.setenv("MIEN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MIEN_MIRROR", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def drawn_samples() -> Samples:
+    """Sixty-four random pictures with labels and votes, the last four without votes, in two splits."""
+    draw = np.random.default_rng(0)
+    votes = draw.multinomial(10, [0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.03, 0.02], 64).astype(np.float32)
+    votes[-4:] = np.nan
+    return Samples(
+        ids=np.array([f"drawn{number:02d}" for number in range(64)]),
+        crops=draw.integers(0, 256, (64, 1, 48, 48), dtype=np.uint8),
+        fer7=draw.integers(0, 7, 64),
+        votes=votes,
+        split=np.array(["Training"] * 48 + ["PublicTest"] * 16),
+    )

@@ -1,0 +1,109 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+from mien.inference.session import Session
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return mien.Analyzer(detector="haar")
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How many crops each call of the network was given."""
+    counts = []
+    original = Session.logits
+
+    def counted(self, crops, heads):
+        counts.append(len(crops))
+        return original(self, crops, heads)
+
+    monkeypatch.setattr(Session, "logits", counted)
+    return counts
+
+
+def scores(result):
+    return [face.emotions.probabilities for face in result]
+
+
+def test_the_astronaut_smiles(analyzer, astronaut):
+    result = analyzer.analyze(astronaut)
+    assert (result.width, result.height, result.source) == (512, 512, str(astronaut))
+    (found,) = result
+    assert found.emotions.top == "happiness"
+    assert sum(found.emotions.probabilities) == pytest.approx(1)
+    assert found.face_probability is None
+
+
+def test_all_ways_in_give_bit_identical_scores(analyzer, astronaut, astronaut_pixels):
+    with Image.open(astronaut) as picture:
+        results = [analyzer.analyze(way) for way in (str(astronaut), astronaut.read_bytes(), astronaut_pixels, picture)]
+    assert len({tuple(scores(result)) for result in results}) == 1
+    assert [result.source for result in results] == [str(astronaut), None, None, None]
+
+
+def test_many_faces_are_one_call(analyzer, astronaut_pixels, calls):
+    wall = np.tile(astronaut_pixels[40:200, 150:300], (4, 4, 1))
+    results = analyzer.analyze_many([wall] * 4)
+    assert sum(len(result) for result in results) == 64
+    assert calls == [64]
+
+
+def test_scores_do_not_depend_on_the_company(analyzer, astronaut_pixels):
+    alone = analyzer.analyze(astronaut_pixels)
+    among = analyzer.analyze_many([np.zeros((60, 60, 3), np.uint8), astronaut_pixels, astronaut_pixels[:, ::-1]])[1]
+    assert np.abs(np.subtract(scores(alone), scores(among))).max() < 1e-6
+
+
+def test_eight_threads_give_what_one_gives(analyzer, astronaut_pixels):
+    pictures = [np.ascontiguousarray(np.roll(astronaut_pixels, 7 * n, axis=1)) for n in range(8)]
+    expected = [scores(analyzer.analyze(picture)) for picture in pictures]
+    barrier = threading.Barrier(8)
+
+    def work(picture):
+        barrier.wait()
+        return scores(analyzer.analyze(picture))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, pictures)) == expected
+
+
+def test_no_face_is_an_empty_result(analyzer):
+    assert analyzer.analyze(np.zeros((60, 60, 3), np.uint8)).faces == ()
+    assert analyzer.analyze_many([]) == []
+
+
+def test_one_bad_picture_raises_or_is_reported(analyzer, astronaut, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no")
+    with pytest.raises(mien.PictureError, match=r"bad\.jpg"):
+        analyzer.analyze_many([astronaut, bad])
+    seen = []
+    results = analyzer.analyze_many([astronaut, bad, astronaut], on_error=lambda source, error: seen.append(source))
+    assert (len(results), seen) == (2, [bad])
+
+
+def test_labels_choose_the_head(astronaut):
+    result = mien.Analyzer(detector="haar", labels="ferplus8").analyze(astronaut)
+    assert "contempt" in result.faces[0].emotions
+    with pytest.raises(mien.UsageError, match="unknown head of model mien-compact 'fer9': it is one of fer7, ferplus8"):
+        mien.Analyzer(labels="fer9")
+
+
+def test_whole_takes_fer2013_files_as_they_are(public_test):
+    analyzer = mien.Analyzer(detector="whole")
+    results = analyzer.analyze_many(list(public_test.crops[:300, 0]))
+    assert [len(result) for result in results] == [1] * 300
+    guesses = [analyzer.head.labels.index(result.faces[0].emotions.top) for result in results]
+    assert (np.array(guesses) == public_test.fer7[:300]).mean() > 0.6
+
+
+def test_too_large_a_picture():
+    with pytest.raises(mien.PictureError, match="megapixels"):
+        mien.Analyzer(detector="haar", max_pixels=100).analyze(np.zeros((60, 60, 3), np.uint8))

@@ -1,0 +1,136 @@
+import threading
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.errors import UsageError, WeightsError
+from mien.inference import weights
+from mien.inference.detectors import Haar, Whole, YuNet, open_detector
+from mien.inference.image import read_picture
+from mien.model_card import FER2013_CROP
+from mien.results import Box
+
+EYES_OF_ASTRONAUT = Box(200, 105, 250, 125)
+
+
+@pytest.fixture(scope="module")
+def yunet(shared):
+    return YuNet(shared / "models" / "face_detection_yunet_2023mar.onnx")
+
+
+@pytest.fixture(scope="module")
+def annotated(shared):
+    """Photographs and the boxes that people drew in them: 43 in 9."""
+    photos = {}
+    for listing in ("training.xml", "testing.xml"):
+        for image in ElementTree.parse(shared / "photos" / listing).getroot().iter("image"):
+            boxes = []
+            for box in image.iter("box"):
+                left, top, width, height = (int(box.get(key)) for key in ("left", "top", "width", "height"))
+                boxes.append(Box(left, top, left + width, top + height))
+            photos[image.get("file")] = boxes
+    assert sum(len(boxes) for boxes in photos.values()) == 43
+    return [(read_picture(shared / "photos" / name), boxes) for name, boxes in photos.items()]
+
+
+def found_and_false(detector, annotated):
+    found = false = 0
+    for picture, boxes in annotated:
+        faces = detector.find_faces(picture)
+        hits = sum(any(face.box.iou(box) >= 0.4 for face in faces) for box in boxes)
+        found += hits
+        false += sum(all(face.box.iou(box) < 0.4 for box in boxes) for face in faces)
+    return found, false
+
+
+def test_haar_finds_the_annotated_faces(annotated):
+    found, false = found_and_false(Haar(), annotated)
+    assert found >= 38
+    assert false <= 3
+
+
+def test_yunet_finds_the_annotated_faces(annotated, yunet):
+    found, false = found_and_false(yunet, annotated)
+    assert found >= 42
+    assert false == 0
+
+
+def test_haar_on_the_astronaut(astronaut_pixels):
+    (face,) = Haar().find_faces(astronaut_pixels)
+    box = face.box
+    assert box.x1 < EYES_OF_ASTRONAUT.x1 < EYES_OF_ASTRONAUT.x2 < box.x2
+    assert box.width == box.height
+    assert 0 < face.score < 1
+    assert face.landmarks is None
+
+
+def test_yunet_gives_landmarks_in_the_documented_order(astronaut_pixels, yunet):
+    (face,) = yunet.find_faces(astronaut_pixels)
+    right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
+    assert right_eye[0] < nose[0] < left_eye[0]  # the subject's right is the picture's left
+    assert max(right_eye[1], left_eye[1]) < nose[1] < min(right_mouth[1], left_mouth[1])
+    assert right_mouth[0] < left_mouth[0]
+
+
+def test_yunet_gives_pixels_of_the_original_however_large(astronaut_pixels, yunet):
+    (small,) = yunet.find_faces(astronaut_pixels)
+    (large,) = yunet.find_faces(np.kron(astronaut_pixels, np.ones((5, 5, 1), np.uint8)))
+    assert small.box.iou(Box(large.box.x1 / 5, large.box.y1 / 5, large.box.x2 / 5, large.box.y2 / 5)) > 0.85
+    between_eyes = np.linalg.norm(small.landmarks[0] - small.landmarks[1])
+    assert np.abs(large.landmarks / 5 - small.landmarks).max() < 0.15 * between_eyes
+
+
+@pytest.mark.parametrize("side", [200, 640, 1280, 3000])
+def test_yunet_finds_a_face_that_fills_the_picture(astronaut_pixels, yunet, side):
+    close_up = cv2.resize(astronaut_pixels[50:200, 150:300], (side, side), interpolation=cv2.INTER_CUBIC)
+    (face,) = yunet.find_faces(close_up)
+    assert 0.4 < face.box.width / side < 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (400, 3), (31, 31), (2, 5000)])
+def test_odd_pictures_have_no_face_and_break_nothing(shape, yunet):
+    for detector in (Haar(), yunet):
+        assert detector.find_faces(np.zeros((*shape, 3), np.uint8)) == []
+
+
+def test_one_detector_serves_many_threads(astronaut_pixels, yunet):
+    mirrored = np.ascontiguousarray(astronaut_pixels[:300, ::-1])
+    for detector in (Haar(), yunet):
+        expected = [detector.find_faces(p)[0].box for p in (astronaut_pixels, mirrored)]
+        barrier = threading.Barrier(4)
+
+        def work(number, detector=detector, barrier=barrier):
+            barrier.wait()
+            return detector.find_faces((astronaut_pixels, mirrored)[number % 2])[0].box
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, range(4))) == expected * 2
+
+
+def test_auto_takes_yunet_where_it_has_been_pulled(shared, own_home):
+    assert open_detector("auto", spec=FER2013_CROP).name == "haar"
+    with pytest.raises(WeightsError, match="mien models pull yunet"):
+        open_detector("yunet", spec=FER2013_CROP)
+    weights.pull("yunet", source=shared / "models" / "face_detection_yunet_2023mar.onnx")
+    assert open_detector("auto", spec=FER2013_CROP).name == "yunet"
+    assert open_detector("haar", spec=FER2013_CROP).name == "haar"
+
+
+def test_whole_is_the_picture():
+    (face,) = Whole(FER2013_CROP).find_faces(np.zeros((48, 48, 3), np.uint8))
+    assert face.score == 1
+
+
+def test_unknown_detector():
+    with pytest.raises(UsageError, match="unknown detector 'mtcnn': it is one of auto, haar, yunet, whole"):
+        open_detector("mtcnn", spec=FER2013_CROP)
+
+
+def test_a_damaged_yunet_is_named(tmp_path):
+    bad = tmp_path / "yunet.onnx"
+    bad.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"yunet\.onnx: OpenCV cannot open it"):
+        YuNet(bad)

@@ -1,0 +1,155 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mien.errors import PictureError
+from mien.inference.image import describe, read_picture
+
+GRADIENT = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8) * 2
+COLOR = np.stack([GRADIENT, GRADIENT[::-1], 255 - GRADIENT], axis=2)
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+def test_path_bytes_array_and_pil_give_the_same_pixels(astronaut):
+    content = astronaut.read_bytes()
+    with Image.open(astronaut) as picture:
+        array = np.asarray(picture)
+        ways = [str(astronaut), astronaut, content, bytearray(content), memoryview(content), array, picture]
+        pixels = [read_picture(way) for way in ways]
+    assert all(p.dtype == np.uint8 and p.flags.c_contiguous for p in pixels)
+    assert all((p == pixels[0]).all() for p in pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_applied_for_files_and_opened_pictures(orientation):
+    upright = Image.fromarray(COLOR)
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF tag -> the transposition that undoes the viewer's
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(turn[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(stored, "PNG", exif=exif)
+    assert (read_picture(content) == COLOR).all()
+    with Image.open(io.BytesIO(content)) as opened:
+        assert (read_picture(opened) == COLOR).all()
+
+
+def test_gray_and_palette():
+    gray = np.repeat(GRADIENT[..., None], 3, axis=2)
+    for source in (GRADIENT, GRADIENT[..., None], encoded(Image.fromarray(GRADIENT), "PNG")):
+        assert (read_picture(source) == gray).all()
+    palette = encoded(Image.fromarray(GRADIENT).quantize(256), "PNG")
+    assert np.abs(read_picture(palette).astype(int) - gray).max() <= 2
+    one_bit = read_picture(encoded(Image.fromarray(GRADIENT > 60), "PNG"))
+    assert set(np.unique(one_bit)) == {0, 255}
+
+
+def test_sixteen_bits_are_scaled_and_not_cut_off():
+    deep = GRADIENT.astype(np.uint16) * 257
+    gray = np.repeat(GRADIENT[..., None], 3, axis=2)
+    for source in (deep, encoded(Image.fromarray(deep), "PNG"), encoded(Image.fromarray(deep), "TIFF")):
+        assert (read_picture(source) == gray).all()
+    assert (read_picture(COLOR.astype(np.uint16) * 257) == COLOR).all()
+
+
+def test_transparent_parts_are_white_for_files_and_arrays_alike():
+    rgba = np.dstack([COLOR, np.full_like(GRADIENT, 255)])
+    rgba[:10, :, 3] = 0
+    rgba[10:20, :, 3] = 128
+    expected = COLOR.astype(float)
+    expected[:10] = 255
+    expected[10:20] = (expected[10:20] * 128 + 255 * 127) / 255
+    for source in (rgba, encoded(Image.fromarray(rgba), "PNG"), Image.fromarray(rgba)):
+        assert np.abs(read_picture(source) - expected).max() <= 0.51
+
+
+def test_cmyk_jpeg():
+    content = encoded(Image.fromarray(COLOR).convert("CMYK"), "JPEG", quality=98)
+    assert np.abs(read_picture(content).astype(int) - COLOR).mean() < 4
+
+
+def test_animation_gives_its_first_frame():
+    frames = [Image.fromarray(np.full((8, 8, 3), value, np.uint8)) for value in (10, 200)]
+    content = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert (read_picture(content) == 10).all()
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (b"", "is empty"),
+        (b"this is a text, not a picture", "is not a picture that can be read"),
+        (png_header(60_000, 60_000), "60000 x 60000 is more than the limit of 100 megapixels"),
+        (png_header(12_000, 8_000), "truncated or damaged"),
+        ("no/such/file.jpg", "no/such/file.jpg: no such file"),
+        (".", "is a folder"),
+        (np.zeros((4, 4)), "must be uint8"),
+        (np.zeros((4, 4, 2), np.uint8), "must be \\(h, w\\)"),
+        (np.zeros((0, 4, 3), np.uint8), "has no pixels"),
+        (np.zeros(4, np.uint8), "must be \\(h, w\\)"),
+        (3, "cannot read a picture from int"),
+        (None, "cannot read a picture from NoneType"),
+    ],
+)
+def test_bad_input_is_one_line_that_names_it(source, text):
+    with pytest.raises(PictureError, match=text) as caught:
+        read_picture(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_jpeg(astronaut):
+    content = astronaut.read_bytes()
+    with pytest.raises(PictureError, match="truncated or damaged"):
+        read_picture(content[: len(content) // 2])
+
+
+def test_floating_point_tiff_is_refused():
+    content = encoded(Image.fromarray(GRADIENT.astype(np.float32)), "TIFF")
+    with pytest.raises(PictureError, match="floating-point"):
+        read_picture(content)
+
+
+def test_the_limit_on_pixels_is_the_callers_and_pillow_keeps_its_own():
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(PictureError, match=r"60 x 40 is more than the limit of 0\.002 megapixels"):
+        read_picture(COLOR, max_pixels=2000)
+    with pytest.raises(PictureError, match="truncated"):  # allowed through the header check, so decoding is tried
+        read_picture(png_header(20_000, 15_000), max_pixels=10**9)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 5_000), value=st.integers(0, 255), cut=st.integers(1, 5_000))
+def test_damaged_files_never_raise_anything_else(position, value, cut):
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"):
+        content = bytearray(encoded(Image.fromarray(COLOR), kind))
+        content[position % len(content)] = value
+        try:
+            pixels = read_picture(content[:cut] if cut % 2 else content)
+        except PictureError:
+            continue
+        assert pixels.ndim == 3
+
+
+def test_describe():
+    assert describe(b"abc") == "3 bytes"
+    assert describe("a/b.jpg") == "a/b.jpg"
+    assert describe(GRADIENT) == "array (40, 60) uint8"

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from mien.errors import WeightsError
+from mien.inference.session import BATCH, Session
+from mien.inference.weights import emotion_model, sha256_of
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session(emotion_model("mien-compact"))
+
+
+@pytest.fixture(scope="module")
+def crops():
+    return np.random.default_rng(0).integers(0, 256, (BATCH + 9, 1, 48, 48), dtype=np.uint8)
+
+
+def test_the_card_comes_with_the_file(session):
+    assert session.card.name == "mien-compact"
+    assert [head.name for head in session.card.heads] == ["fer7", "ferplus8"]
+    assert session.card.sha256 == sha256_of(emotion_model("mien-compact"))
+
+
+def test_scores_do_not_depend_on_the_batch(session, crops):
+    heads = ["fer7", "ferplus8"]
+    together = session.logits(crops, heads)
+    alone = [np.concatenate(parts) for parts in zip(*(session.logits(c[None], heads) for c in crops[:40]), strict=True)]
+    for many, one in zip(together, alone, strict=True):
+        assert many.dtype == np.float32
+        assert np.abs(many[:40] - one).max() <= 1e-5
+    assert together[0].shape == (len(crops), 7)
+    assert together[1].shape == (len(crops), 8)
+
+
+def test_no_crops_give_no_rows(session, crops):
+    assert session.logits(crops[:0], ["fer7"])[0].shape == (0, 7)
+
+
+def test_brightness_and_contrast_do_not_matter(session, crops):
+    half = crops[:8] // 2
+    changed = half + 60
+    assert np.abs(session.logits(half, ["fer7"])[0] - session.logits(changed, ["fer7"])[0]).max() < 1e-3
+
+
+def test_a_blank_crop_gives_finite_scores(session):
+    assert np.isfinite(session.logits(np.zeros((1, 1, 48, 48), np.uint8), ["fer7"])[0]).all()
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path, shared):
+    bad = tmp_path / "bad.onnx"
+    with pytest.raises(WeightsError, match=r"bad\.onnx: cannot be read"):
+        Session(bad)
+    bad.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"bad\.onnx: is not a weight file"):
+        Session(bad)
+    with pytest.raises(WeightsError, match="carries no model card"):
+        Session(shared / "models" / "face_detection_yunet_2023mar.onnx")

@@ -1,0 +1,122 @@
+import functools
+import http.server
+import shutil
+import threading
+
+import pytest
+
+from mien.errors import OutputError, UsageError, WeightsError
+from mien.inference import weights
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A local HTTP server of a folder, taken as the place where weight files come from."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("MIEN_MIRROR", f"http://127.0.0.1:{server.server_address[1]}/")
+        yield folder
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def yunet_file(shared):
+    return shared / "models" / "face_detection_yunet_2023mar.onnx"
+
+
+class Bar:
+    def __init__(self):
+        self.total = 0
+        self.seen = 0
+
+    def update(self, amount):
+        self.seen += amount
+
+    def reset(self):
+        self.seen_before_reset = self.seen
+
+    def close(self):
+        self.closed = True
+
+
+def test_shipped_models_are_what_the_catalogue_says():
+    for entry in weights.CATALOGUE:
+        if entry.url is None:
+            path = weights.verified(entry.name)
+            assert path.stat().st_size == entry.size
+            assert weights.pull(entry.name) == path
+
+
+def test_pull_downloads_checks_and_shows_progress(own_home, mirror, yunet_file):
+    shutil.copy(yunet_file, mirror)
+    bar = Bar()
+    path = weights.pull("yunet", progress=bar)
+    assert path.parent == own_home
+    assert weights.verified("yunet") == path
+    assert bar.total == yunet_file.stat().st_size
+    assert bar.seen_before_reset >= bar.total  # pooch counts in whole chunks
+
+
+def test_pull_takes_a_file_for_machines_without_a_network(own_home, yunet_file, tmp_path):
+    path = weights.pull("yunet", source=yunet_file)
+    assert path.read_bytes() == yunet_file.read_bytes()
+    with pytest.raises(WeightsError, match=r"nowhere\.onnx: no such file"):
+        weights.pull("yunet", source=tmp_path / "nowhere.onnx")
+
+
+def test_another_file_is_refused_and_changes_nothing(own_home, mirror, tmp_path):
+    wrong = mirror / "face_detection_yunet_2023mar.onnx"
+    wrong.write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="SHA-256 differs"):
+        weights.pull("yunet")
+    with pytest.raises(WeightsError, match=r"SHA-256 is [0-9a-f]{12}…, should be 8f2383e4dd3c…"):
+        weights.pull("yunet", source=wrong)
+    assert [path.name for path in own_home.rglob("*")] == []
+    with pytest.raises(WeightsError, match="is not there; type: mien models pull yunet"):
+        weights.verified("yunet")
+
+
+def test_a_file_that_changed_later_is_found_out(own_home, yunet_file):
+    path = weights.pull("yunet", source=yunet_file)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(WeightsError, match=r"SHA-256 is .*; type: mien models pull yunet"):
+        weights.verified("yunet")
+    assert weights.sha256_of(weights.pull("yunet", source=yunet_file)) == weights.find("yunet").sha256
+
+
+def test_missing_on_the_server(own_home, mirror):
+    with pytest.raises(WeightsError, match=r"cannot be downloaded from http://127.*404.*--from"):
+        weights.pull("yunet")
+
+
+def test_no_network_says_how_to_do_without(own_home, monkeypatch):
+    monkeypatch.setenv("MIEN_MIRROR", "http://127.0.0.1:9")  # the discard port: nobody listens
+    with pytest.raises(WeightsError, match=r"no connection.*mien models pull yunet --from") as caught:
+        weights.pull("yunet")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_home_that_cannot_be_written(tmp_path, monkeypatch, yunet_file):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MIEN_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(OutputError, match="cannot be written"):
+        weights.pull("yunet", source=yunet_file)
+
+
+def test_unknown_names():
+    with pytest.raises(UsageError, match="unknown model 'resnet'"):
+        weights.find("resnet")
+    with pytest.raises(UsageError, match="unknown model 'yunet': it is one of mien-compact"):
+        weights.emotion_model("yunet")
+    with pytest.raises(WeightsError, match=r"none\.onnx: no such weight file"):
+        weights.emotion_model("some/none.onnx")

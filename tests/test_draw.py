@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from mien.draw import COLORS, draw_faces
+from mien.inference.detectors import Haar
+from mien.labels import LABEL_SETS
+from mien.results import Box, Emotions, Face, FaceResult, ImageResult
+
+
+def result_for(box, size=(512, 512), label="happiness"):
+    face = FaceResult(Face(box, 0.9), Emotions((label, "anger", "neutral"), (0.7, 0.2, 0.1)))
+    return ImageResult((face,), *size, "m")
+
+
+def test_every_emotion_has_a_colour_of_its_own():
+    labels = {label for labels in LABEL_SETS.values() for label in labels.labels}
+    assert labels <= set(COLORS)
+    assert len({COLORS[label] for label in labels}) == len(labels)
+
+
+def test_box_and_panel_are_drawn_and_the_input_is_left_alone(astronaut_pixels):
+    before = astronaut_pixels.copy()
+    drawn = np.asarray(draw_faces(astronaut_pixels, result_for(Box(180, 70, 270, 170))))
+    assert drawn.shape == astronaut_pixels.shape
+    assert tuple(drawn[70, 220]) == COLORS["happiness"]
+    assert (drawn[171:200, 185:260] != before[171:200, 185:260]).mean() > 0.5
+    assert (astronaut_pixels == before).all()
+
+
+@pytest.mark.parametrize("box", [Box(-40, -40, 30, 30), Box(500, 500, 640, 640), Box(0, 0, 512, 512)])
+def test_boxes_over_the_edge_are_drawn_too(astronaut_pixels, box):
+    for blur in (False, True):
+        drawn = draw_faces(astronaut_pixels, result_for(box), blur=blur)
+        assert drawn.size == (512, 512)
+
+
+def test_a_tiny_picture_can_be_drawn_on():
+    drawn = draw_faces(np.zeros((5, 4, 3), np.uint8), result_for(Box(0, 0, 4, 5), (4, 5)), blur=True)
+    assert drawn.size == (4, 5)
+
+
+def test_a_blurred_face_is_gone(astronaut_pixels):
+    (face,) = Haar().find_faces(astronaut_pixels)
+    blurred = np.asarray(draw_faces(astronaut_pixels, result_for(face.box), blur=True))
+    assert Haar().find_faces(blurred) == []
+    box = face.box
+    area = (slice(int(box.y1) + 3, int(box.y2) - 3), slice(int(box.x1) + 3, int(box.x2) - 3))
+    # No detail is left: what remains changes slowly from pixel to pixel.
+    before, after = (np.abs(np.diff(p[area].astype(float), axis=1)).mean() for p in (astronaut_pixels, blurred))
+    assert after < before / 3

@@ -1,0 +1,77 @@
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien.results import Box, Emotions, Face, FaceResult, ImageResult
+
+EMOTIONS = Emotions(("anger", "happiness", "neutral"), (0.2, 0.7, 0.1))
+FACE = FaceResult(Face(Box(1, 2, 5, 8), 0.9), EMOTIONS)
+RESULT = ImageResult((FACE, dataclasses.replace(FACE, face_probability=0.8)), 10, 20, "m", "a.jpg")
+
+boxes = st.builds(
+    lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.floats(-50, 50)] * 2, *[st.floats(0.1, 80)] * 2
+)
+
+
+def test_box_measures():
+    box = Box(1, 2, 5, 8)
+    assert (box.width, box.height) == (4, 6)
+    assert Box(-3, -3, 50, 4).clipped(10, 20) == Box(0, 0, 10, 4)
+    assert Box(0, 0, 2, 2).iou(Box(1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert Box(0, 0, 2, 2).iou(Box(2, 0, 4, 2)) == 0
+
+
+@given(boxes, boxes)
+def test_iou_is_symmetric_and_between_zero_and_one(a, b):
+    assert a.iou(b) == pytest.approx(b.iou(a))
+    assert 0 <= a.iou(b) <= 1 + 1e-9
+    assert a.iou(a) == pytest.approx(1)
+
+
+def test_emotions_read_like_a_mapping():
+    assert EMOTIONS["happiness"] == 0.7
+    assert dict(EMOTIONS) == {"anger": 0.2, "happiness": 0.7, "neutral": 0.1}
+    assert (EMOTIONS.top, EMOTIONS.confidence) == ("happiness", 0.7)
+    assert EMOTIONS.ranked(2) == [("happiness", 0.7), ("anger", 0.2)]
+    assert EMOTIONS.present(0.2) == ["anger", "happiness"]
+    assert "joy" not in EMOTIONS
+    with pytest.raises(KeyError, match="no emotion 'joy'"):
+        EMOTIONS["joy"]
+
+
+def test_results_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RESULT.width = 3
+
+
+def test_to_dict_is_json_with_the_documented_keys():
+    content = json.loads(json.dumps(RESULT.to_dict()))
+    assert list(content) == ["source", "width", "height", "model", "faces"]
+    assert content["faces"][1] == {
+        "box": [1, 2, 5, 8],
+        "score": 0.9,
+        "face_probability": 0.8,
+        "emotions": {"anger": 0.2, "happiness": 0.7, "neutral": 0.1},
+        "top": "happiness",
+        "confidence": 0.7,
+    }
+    assert content["faces"][0]["face_probability"] is None
+
+
+def test_rows_one_a_face_and_one_for_a_picture_without():
+    rows = RESULT.to_rows()
+    assert [row["face"] for row in rows] == [0, 1]
+    assert rows[0]["p_happiness"] == 0.7
+    (empty,) = ImageResult((), 10, 20, "m", "b.jpg").to_rows()
+    assert empty["source"] == "b.jpg"
+    assert empty["top"] is None
+    assert set(empty) == set(rows[0]) - {"p_anger", "p_happiness", "p_neutral"}
+
+
+def test_at_least_drops_unsure_faces_only():
+    assert len(RESULT.at_least(0.7)) == 2
+    assert len(RESULT.at_least(0.71)) == 0
+    assert RESULT.at_least(0.71).source == "a.jpg"
