@@ -27,8 +27,9 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path):
 
 
 def test_full_disk_is_one_line_that_names_the_file(tmp_path):
-    with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"), written_whole(
-        tmp_path / "a.txt"
+    with (
+        pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"),
+        written_whole(tmp_path / "a.txt"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert os.listdir(tmp_path) == []

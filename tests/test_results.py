@@ -11,9 +11,7 @@ EMOTIONS = Emotions(("anger", "happiness", "neutral"), (0.2, 0.7, 0.1))
 FACE = FaceResult(Face(Box(1, 2, 5, 8), 0.9), EMOTIONS)
 RESULT = ImageResult((FACE, dataclasses.replace(FACE, face_probability=0.8)), 10, 20, "m", "a.jpg")
 
-boxes = st.builds(
-    lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.floats(-50, 50)] * 2, *[st.floats(0.1, 80)] * 2
-)
+boxes = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), *[st.floats(-50, 50)] * 2, *[st.floats(0.1, 80)] * 2)
 
 
 def test_box_measures():

@@ -1,0 +1,148 @@
+import csv
+import errno
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.cli.analyze import find_pictures
+from mien.errors import UsageError
+from mien.inference.analyzer import Analyzer
+
+
+@pytest.fixture(autouse=True)
+def _no_yunet(own_home):
+    """With an empty cache folder the detector is Haar, wherever the tests run."""
+
+
+@pytest.fixture
+def folder(tmp_path, astronaut):
+    """Two pictures with a face, one without, one broken, a text."""
+    photos = tmp_path / "photos"
+    (photos / "more").mkdir(parents=True)
+    shutil.copy(astronaut, photos / "a.jpg")
+    shutil.copy(astronaut, photos / "more" / "a.jpg")
+    Image.new("RGB", (64, 64)).save(photos / "blank.png")
+    (photos / "broken.jpg").write_bytes(astronaut.read_bytes()[:5000])
+    (photos / "notes.txt").write_text("not a picture")
+    return photos
+
+
+def test_a_photograph(mien, astronaut, tmp_path):
+    code, out, err = mien("analyze", astronaut, "--annotate", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "happiness" in out
+    assert "1 face in 1 picture" in out
+    with Image.open(tmp_path / "out" / "astronaut.jpg") as drawn, Image.open(astronaut) as original:
+        assert drawn.size == original.size
+        assert (np.asarray(drawn) != np.asarray(original)).mean() > 0.02
+
+
+def test_one_bad_file_is_listed_and_the_others_are_complete(mien, folder, tmp_path):
+    code, out, err = mien("analyze", folder, "-o", tmp_path / "o.json", "-a", tmp_path / "drawn")
+    assert code == 1
+    assert "1 problem" in err
+    assert "broken.jpg: is truncated or damaged" in err
+    content = json.loads((tmp_path / "o.json").read_text())
+    assert [os.path.basename(entry["source"]) for entry in content] == ["a.jpg", "blank.png", "a.jpg"]
+    assert [len(entry["faces"]) for entry in content] == [1, 0, 1]
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a-2.jpg", "a.jpg", "blank.png"]
+    assert "no face" in out
+
+
+def test_ninety_nine_of_a_hundred(mien, tmp_path):
+    for number in range(100):
+        Image.fromarray(np.full((48, 48), number, np.uint8)).save(tmp_path / f"{number:03d}.png")
+    (tmp_path / "042.png").write_bytes(b"")
+    code, out, err = mien("analyze", tmp_path, "--no-detect", "-o", tmp_path / "o.csv")
+    assert code == 1
+    assert "042.png: is empty" in err
+    with (tmp_path / "o.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 99
+    assert "99 faces in 99 pictures" in out
+
+
+def test_labels_and_min_confidence(mien, astronaut, tmp_path):
+    mien("analyze", astronaut, "--labels", "ferplus8", "-o", tmp_path / "o.jsonl")
+    (entry,) = map(json.loads, (tmp_path / "o.jsonl").read_text().splitlines())
+    assert "contempt" in entry["faces"][0]["emotions"]
+    mien("analyze", astronaut, "--min-confidence", "1", "-o", tmp_path / "o.jsonl")
+    assert json.loads((tmp_path / "o.jsonl").read_text())["faces"] == []
+
+
+def test_blur_hides_the_face(mien, astronaut, tmp_path):
+    assert mien("analyze", astronaut, "--blur", "--annotate", tmp_path)[0] == 0
+    assert Analyzer(detector="haar").analyze(tmp_path / "astronaut.jpg").faces == ()
+    code, _, err = mien("analyze", astronaut, "--blur")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--annotate DIR" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["{folder}/empty"], 2, "no pictures in this folder"),
+        (["{folder}/*.tiff"], 2, "no file matches"),
+        (["{folder}/a.jpg", "--model", "resnet"], 2, "unknown model 'resnet'"),
+        (["{folder}/a.jpg", "--model", "no/such.onnx"], 1, "no such weight file"),
+        (["{folder}/a.jpg", "--detector", "mtcnn"], 2, "unknown detector 'mtcnn'"),
+        (["{folder}/a.jpg", "--detector", "yunet"], 1, "mien models pull yunet"),
+        (["{folder}/a.jpg", "--labels", "fer8"], 2, "unknown head"),
+        (["{folder}/a.jpg", "-o", "{folder}/o.xls"], 2, "must end in .json"),
+        (["{folder}/a.jpg", "-o", "{folder}/notes.txt/o.json"], 1, "cannot be written"),
+        (["{folder}/a.jpg", "-a", "{folder}/notes.txt"], 2, "is a file; --annotate takes a folder"),
+        (["{folder}/a.jpg", "--no-detect", "--detector", "haar"], 2, "exclude each other"),
+        (["{folder}/a.jpg", "--min-confidence", "2"], 2, "--min-confidence"),
+    ],
+)
+def test_wrong_usage_is_told_before_any_work(mien, folder, words, code, text):
+    (folder / "empty").mkdir()
+    found, out, err = mien("analyze", *(word.format(folder=folder) for word in words))
+    assert found == code
+    assert text in err
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("x.jpg", b"plain text", "is not a picture"),
+        ("x.jpg", b"", "is empty"),
+        ("x.jpg", None, "no such file"),
+    ],
+)
+def test_a_single_bad_picture(mien, tmp_path, name, content, text):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, _, err = mien("analyze", tmp_path / name)
+    assert code == 1
+    assert f"{name}: {text}" in err
+
+
+def test_the_limit_on_pixels(mien, astronaut):
+    code, _, err = mien("analyze", astronaut, "--max-megapixels", "0.1")
+    assert code == 1
+    assert "512 x 512 is more than the limit of 0.1 megapixels" in err
+
+
+def test_a_disk_that_fills_while_drawing_keeps_the_results(mien, folder, tmp_path, monkeypatch):
+    def full(self, *args, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    code, _, err = mien("analyze", folder / "a.jpg", "-a", tmp_path / "drawn", "-o", tmp_path / "o.json")
+    assert code == 1
+    assert "a.jpg: cannot be written (No space left on device)" in err
+    assert len(json.loads((tmp_path / "o.json").read_text())) == 1
+
+
+def test_find_pictures(folder):
+    names = [path.relative_to(folder).as_posix() for path in find_pictures([str(folder)])]
+    assert names == ["a.jpg", "blank.png", "broken.jpg", "more/a.jpg"]
+    assert len(find_pictures([str(folder / "**" / "a.jpg"), str(folder / "a.jpg")])) == 2
+    with pytest.raises(UsageError):
+        find_pictures([str(folder / "*.gif")])

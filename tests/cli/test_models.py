@@ -1,0 +1,36 @@
+from mien.inference.weights import CATALOGUE
+
+
+def test_list_names_all_and_says_what_is_missing(mien, own_home, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = mien("models", "list")
+    assert code == 0
+    assert all(entry.name in out for entry in CATALOGUE)
+    assert "no: mien models pull yunet" in out
+
+
+def test_show_prints_the_card(mien, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = mien("models", "show", "mien-compact")
+    assert code == 0
+    for text in ("head fer7", "head ferplus8", "temperature", "PublicTest/fer7/accuracy", "MIT", CATALOGUE[0].sha256):
+        assert text in out
+
+
+def test_show_a_detector_and_an_unknown(mien, own_home):
+    assert "not pulled yet" in mien("models", "show", "yunet")[1]
+    code, _, err = mien("models", "show", "none")
+    assert code == 2
+    assert "unknown model 'none'" in err
+
+
+def test_pull_from_a_file(mien, own_home, shared, tmp_path):
+    code, out, _ = mien("models", "pull", "yunet", "--from", shared / "models" / "face_detection_yunet_2023mar.onnx")
+    assert code == 0
+    assert str(own_home) in out.replace("\n", "")
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"x")
+    code, _, err = mien("models", "pull", "yunet", "--from", wrong)
+    assert code == 1
+    assert "SHA-256 is" in err
+    assert err.count("\n") == 1

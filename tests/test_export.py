@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from mien import export
+from mien.errors import WeightsError
+from mien.inference.session import Session
+from mien.inference.weights import emotion_model
+from mien.model_card import FER2013_CROP
+from mien.training.lesson import build_network
+from mien.training.recipe import read_recipe
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run whose weights and statistics are random but not trivial."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    text = 'name = "random"\nabout = "Noise."\n[model]\nwidths = [8, 16]\ndepths = [1, 1]\n'
+    (folder / "recipe.toml").write_text(text)
+    network = build_network(read_recipe(folder / "recipe.toml"), channels=1)
+    network.train()
+    generator = torch.Generator().manual_seed(0)
+    network(torch.randint(0, 256, (64, 1, 48, 48), generator=generator))
+    save_file(network.state_dict(), folder / "best.safetensors")
+    return folder
+
+
+def test_the_file_is_whole_carries_its_card_and_says_what_pytorch_says(run, drawn_samples, tmp_path):
+    target = tmp_path / "random.onnx"
+    card = export.export_run(run, drawn_samples, target, spec=FER2013_CROP)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in (".onnx", ".data")] == ["random.onnx"]
+    session = Session(target)
+    assert session.card == card
+    assert [head.temperature != 1 for head in card.heads] == [True, True]
+    assert 0 <= card.metrics["PublicTest, Training/fer7/accuracy"] <= 1
+    _, network = export.load_network(run, channels=1)
+    expected = export.torch_logits(network, drawn_samples.crops)
+    for name, found in zip(expected, session.logits(drawn_samples.crops, list(expected)), strict=True):
+        assert np.abs(found - expected[name]).max() <= 1e-4
+    text = str(onnx.load(target).graph)
+    assert str(tmp_path) not in text
+    assert "site-packages" not in text
+
+
+def test_a_file_that_differs_is_not_written(run, drawn_samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "torch_logits", lambda network, crops: {"fer7": np.full((len(crops), 7), 9.0)})
+    with pytest.raises(WeightsError, match="differs from PyTorch"):
+        export.export_run(run, drawn_samples, tmp_path / "random.onnx", spec=FER2013_CROP)
+    assert not (tmp_path / "random.onnx").exists()
+
+
+def unfolded(weights, network):
+    """The state of a network, out of an ONNX file in which each batch norm is folded into its convolution."""
+    state = network.state_dict()
+    norm_of = {"stem.0": "stem.1", "conv1": "norm1", "conv2": "norm2", "shortcut.1": "shortcut.2"}
+    for name in list(state):
+        if name in weights:
+            state[name] = torch.from_numpy(weights[name].copy())
+        if f"{name}_bias" in weights:
+            convolution = name.removesuffix(".weight")
+            (ending,) = (ending for ending in norm_of if convolution.endswith(ending))
+            norm = convolution.removesuffix(ending) + norm_of[ending]
+            state[f"{norm}.bias"] = torch.from_numpy(weights[f"{name}_bias"].copy())
+            state[f"{norm}.weight"] = torch.ones_like(state[f"{norm}.weight"])
+            state[f"{norm}.running_mean"] = torch.zeros_like(state[f"{norm}.weight"])
+            state[f"{norm}.running_var"] = torch.full_like(state[f"{norm}.weight"], 1 - 1e-5)  # PyTorch adds the 1e-5
+    return state
+
+
+def test_the_shipped_file_is_what_pytorch_computes_on_500_real_faces(public_test):
+    """The weights are read back out of the ONNX file, so the test needs no checkpoint of the training."""
+    path = emotion_model("mien-compact")
+    weights = {entry.name: onnx.numpy_helper.to_array(entry) for entry in onnx.load(path).graph.initializer}
+    recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "mien-compact.toml")
+    network = build_network(recipe, channels=1)
+    network.load_state_dict(unfolded(weights, network))
+    crops = public_test.crops[:500]
+    expected = export.torch_logits(network, crops)
+    for name, found in zip(expected, Session(path).logits(crops, list(expected)), strict=True):
+        assert np.abs(found - expected[name]).max() <= 1e-4

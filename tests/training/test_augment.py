@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from mien.training.augment import augment, mixup
+from mien.training.recipe import Augmentation
+
+STILL = Augmentation(
+    rotation_degrees=0, scale=0, shift=0, flip=0, contrast=0, brightness=0, erase=0, erase_pixels=(6, 20), mixup=0
+)
+PIXELS = torch.randint(0, 256, (16, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_nothing_asked_nothing_changed():
+    assert augment(PIXELS, STILL, generator()) == pytest.approx(PIXELS.float(), abs=1e-3)
+
+
+def test_the_same_generator_gives_the_same_batch():
+    settings = Augmentation()
+    first, again = (augment(PIXELS, settings, generator(5)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, augment(PIXELS, settings, generator(6)))
+    assert first.shape == PIXELS.shape
+    assert 0 <= first.min() <= first.max() <= 255
+
+
+def test_flip_is_a_mirror_image():
+    flipped = augment(PIXELS, STILL.model_copy(update={"flip": 1.0}), generator())
+    assert flipped == pytest.approx(PIXELS.float().flip(3), abs=1e-3)
+
+
+def test_shift_moves_by_at_most_its_share():
+    dot = torch.zeros(64, 1, 48, 48, dtype=torch.uint8)
+    dot[:, :, 22:26, 22:26] = 255
+    moved = augment(dot, STILL.model_copy(update={"shift": 0.25}), generator())
+    weight = moved / moved.sum(dim=(2, 3), keepdim=True)
+    centers = (weight.sum(2).squeeze(1) * torch.arange(48)).sum(1)
+    assert (centers - 23.5).abs().max() <= 12.1
+    assert (centers - 23.5).abs().max() > 6
+
+
+def test_rotation_turns_by_at_most_its_angle():
+    bar = torch.zeros(64, 1, 48, 48, dtype=torch.uint8)
+    bar[:, :, 23:25, :] = 255
+    turned = augment(bar, STILL.model_copy(update={"rotation_degrees": 15}), generator())
+    rows = torch.arange(48.0)[None, :]
+    left, right = ((turned[:, 0, :, x] * rows).sum(1) / turned[:, 0, :, x].sum(1) for x in (8, 40))
+    degrees = torch.atan2(right - left, torch.tensor(32.0)).rad2deg()
+    assert degrees.abs().max() <= 16
+    assert degrees.std() > 4
+
+
+def test_erase_puts_the_mean_into_one_rectangle():
+    erased = augment(PIXELS, STILL.model_copy(update={"erase": 1.0}), generator())
+    changed = (erased - PIXELS.float()).abs() > 1e-3
+    share = changed.float().mean(dim=(1, 2, 3)) * 48 * 48
+    assert share.min() >= 20
+    assert share.max() <= 21 * 21
+    for picture, mask in zip(erased, changed, strict=True):
+        assert picture[mask].unique().numel() == 1
+
+
+def test_mixup_blends_with_the_partner():
+    x = PIXELS.float()
+    mixed, partner = mixup(x, share=0.75, generator=generator())
+    assert sorted(partner.tolist()) == list(range(16))
+    assert torch.allclose(mixed, 0.75 * x + 0.25 * x[partner])
