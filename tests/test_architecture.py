@@ -47,7 +47,7 @@ def test_importing_mien_opens_no_file_but_its_code_and_loads_no_library():
         )
     )
     opened, modules = report
-    assert any(name.endswith(".pyc") or name.endswith(".py") for name in opened)
+    assert any(name.endswith((".pyc", ".py")) for name in opened)
     assert [name for name in opened if not name.endswith((".py", ".pyc")) and ".pyc." not in name] == []
     assert not {"cv2", "numpy", "onnxruntime", "torch", "PIL", "typer", "rich", "pooch"} & set(modules)
 

@@ -16,22 +16,24 @@ def test_writes_and_makes_the_folder(tmp_path):
     assert os.listdir(target.parent) == ["a.txt"]
 
 
+def write_half(target, error):
+    with written_whole(target) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("before")
-    with pytest.raises(ValueError, match="mine"), written_whole(target) as temporary:
-        temporary.write_text("half")
-        raise ValueError("mine")
+    with pytest.raises(ValueError, match="mine"):
+        write_half(target, ValueError("mine"))
     assert target.read_text() == "before"
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
 def test_full_disk_is_one_line_that_names_the_file(tmp_path):
-    with (
-        pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"),
-        written_whole(tmp_path / "a.txt"),
-    ):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"):
+        write_half(tmp_path / "a.txt", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert os.listdir(tmp_path) == []
 
 

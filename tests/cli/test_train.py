@@ -1,5 +1,6 @@
 import sys
 
+import numpy as np
 import pytest
 
 
@@ -26,22 +27,21 @@ def test_wrong_recipe_or_data_stops_before_the_work(mien, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_train_export_and_use(mien, shared, tmp_path, monkeypatch):
+def test_train_export_and_use(mien, astronaut, shared, tmp_path, monkeypatch):
     """The whole making of a model, small: recipe to run, run to file, file to answer."""
     from mien.data.sources import fer2013
 
     original = fer2013.read_fer2013
 
-    def first_of_each(path, **options):
-        samples = original(path, **options)
-        return samples.take(
-            __import__("numpy").concatenate([(samples.split == s).nonzero()[0][:64] for s in options["splits"]])
-        )
+    def first_of_each(path, *, spec, splits):
+        samples = original(path, spec=spec, splits=splits)
+        return samples.take(np.concatenate([np.flatnonzero(samples.split == split)[:64] for split in splits]))
 
     monkeypatch.setattr(fer2013, "read_fer2013", first_of_each)
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(
-        "name = 'tiny'\n[model]\nwidths = [8, 8]\ndepths = [1, 1]\n[optimiser]\nbatch = 32\nepochs = 1\nwarmup_epochs = 0\n"
+        "name = 'tiny'\n[model]\nwidths = [8, 8]\ndepths = [1, 1]\n"
+        "[optimiser]\nbatch = 32\nepochs = 1\nwarmup_epochs = 0\n"
     )
     data = shared / "data" / "fer2013.parquet"
     code, out, err = mien("train", recipe, "--data", data, "--output", tmp_path / "run")
@@ -51,5 +51,5 @@ def test_train_export_and_use(mien, shared, tmp_path, monkeypatch):
     assert code == 0, err
     code, out, _ = mien("models", "show", tmp_path / "tiny.onnx")
     assert "tiny" in out
-    code, out, _ = mien("analyze", "examples/astronaut.jpg", "--model", tmp_path / "tiny.onnx", "-d", "haar")
+    code, out, _ = mien("analyze", astronaut, "--model", tmp_path / "tiny.onnx", "-d", "haar")
     assert "1 face in 1 picture" in out

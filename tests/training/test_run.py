@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from mien.errors import OutputError, RecipeError, WeightsError
+from mien.training.lesson import Lesson
 from mien.training.run import load_network, train
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
@@ -21,13 +22,11 @@ def curve(run):
         return [(row["epoch"], row["val/loss"]) for row in csv.DictReader(file) if row["val/loss"]]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
 def test_a_run_leaves_what_is_needed_and_goes_on_where_it_was_killed(tmp_path, small_recipe, halves, monkeypatch):
-    from mien.training.lesson import Lesson
-
     recipe = small_recipe(3)
     whole = train(recipe, *halves, tmp_path / "whole")
     facts = json.loads((tmp_path / "whole" / "run.json").read_text())
@@ -38,12 +37,13 @@ def test_a_run_leaves_what_is_needed_and_goes_on_where_it_was_killed(tmp_path, s
 
     def killed(self):
         if self.current_epoch == 2:
-            raise Killed
+            raise KilledError
         original(self)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(Lesson, "on_train_epoch_start", killed)
+    monkeypatch.setattr(Lesson, "on_train_epoch_start", killed)
+    with pytest.raises(KilledError):
         train(recipe, *halves, tmp_path / "broken")
+    monkeypatch.setattr(Lesson, "on_train_epoch_start", original)
     with pytest.raises(WeightsError, match="holds no finished run"):
         load_network(tmp_path / "broken", channels=1)
     with pytest.raises(OutputError, match="go on with --resume"):

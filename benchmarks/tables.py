@@ -1,0 +1,110 @@
+"""Writes the tables of README.md out of benchmarks/results/*.csv, so that no figure is ever typed.
+
+    python benchmarks/tables.py            rewrite the tables
+    python benchmarks/tables.py --check    fail where a table is not what the results say
+"""
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from measurements import RESULTS
+
+README = RESULTS.parent.parent / "README.md"
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """Return the rows of a results file."""
+    with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def percent(row: dict[str, str], metric: str) -> str:
+    """Return a share as per cent with its interval."""
+    value, low, high = (100 * float(row[f"{metric}{end}"]) for end in ("", "_low", "_high"))
+    return f"{value:.2f} % ({low:.1f} to {high:.1f})"
+
+
+def accuracy() -> str:
+    """The shipped model on PrivateTest."""
+    rows = read("accuracy")
+    cells = [
+        [
+            f"`{row['head']}`",
+            row["truth"],
+            row["n"],
+            percent(row, "accuracy"),
+            percent(row, "balanced_accuracy"),
+            percent(row, "top3_accuracy"),
+            f"{float(row['ece']):.3f}",
+        ]
+        for row in rows
+    ]
+    first = rows[0]
+    source = f"{first['model']} ({first['sha256'][:12]}), {first['data']}, {first['split']}, {first['date']}."
+    heading = ["head", "right answer", "n", "accuracy (95 %)", "balanced accuracy", "top 3", "ECE"]
+    return table(heading, cells) + f"\n\n{source}"
+
+
+def detectors() -> str:
+    """Faces found in annotated photographs."""
+    cells = [
+        [f"`{row['detector']}`", f"{row['found']} of {row['n']}", row["false_alarms"], f"{row['cpu_ms_per_photo']} ms"]
+        for row in read("detectors")
+    ]
+    return table(["detector", "faces found", "false alarms", "CPU a photograph"], cells)
+
+
+def speed() -> str:
+    """Milliseconds a face and a photograph."""
+    return table(["one thread", "CPU"], [[row["what"], f"{row['cpu_ms']} ms"] for row in read("speed")])
+
+
+def size() -> str:
+    """Megabytes of the installed core, and what it costs to start."""
+    rows = read("installed_size")
+    large = [row for row in rows if float(row["megabytes"]) >= 5 and row["distribution"] != "total"]
+    rest = sum(float(row["megabytes"]) for row in rows[:-1]) - sum(float(row["megabytes"]) for row in large)
+    cells = [[row["distribution"], f"{row['megabytes']} MB"] for row in large]
+    cells += [["everything else", f"{rest:.1f} MB"], ["**together**", f"**{rows[-1]['megabytes']} MB**"]]
+    cells += [[f"`{row['start']}`", f"{row['cpu_seconds']} s of CPU"] for row in read("startup")]
+    return table(["the core, installed", ""], cells)
+
+
+TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "detectors": detectors, "speed": speed, "size": size}
+
+
+def filled(text: str) -> str:
+    """Return the text with every table written anew."""
+    for name, make in TABLES.items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not pattern.search(text):
+            sys.exit(f"README.md has no place for table {name!r}: <!-- table: {name} --> ... <!-- end -->")
+        content = make()
+        text = pattern.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
+    return text
+
+
+def main() -> None:
+    """Rewrite or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    before = README.read_text(encoding="utf-8")
+    after = filled(before)
+    if not parser.parse_args().check:
+        README.write_text(after, encoding="utf-8")
+    elif before != after:
+        sys.exit("README.md: its tables are not what benchmarks/results says; run python benchmarks/tables.py")
+
+
+if __name__ == "__main__":
+    main()
