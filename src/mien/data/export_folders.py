@@ -1,0 +1,66 @@
+"""A canonical table -> class folders, for the tools that want those; layout ``folders`` reads them back without loss."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mien.data.progress import Track, silent
+from mien.data.record import UNSPLIT, Record
+from mien.data.sources.folders import SIDECAR, UNLABELLED
+from mien.data.table import Table
+from mien.data.writing import TableWriter
+from mien.errors import OutputError
+
+
+def export_folders(table: Table, output: Path, *, track: Track = silent) -> int:
+    """Write every picture into ``output/split/label/``, its bytes as they are.
+
+    Tables without splits get the class folders at the top. A file's name is the number of its row and the name of the
+    picture; what folders cannot hold goes to ``mien-rows.parquet``.
+
+    Args:
+        table: what to write.
+        output: a folder that does not exist or is empty.
+        track: shows progress.
+
+    Returns:
+        The number of pictures.
+
+    Raises:
+        OutputError: the folder is not empty or cannot be written.
+        DataError: the table is damaged.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputError(f"{output}: exists and is not an empty folder; choose another --output")
+    with TableWriter(output / SIDECAR, table.meta) as rows:
+        for number, record in enumerate(track(table.records(), what="writing pictures", total=table.count)):
+            _write_picture(output, number, record)
+            rows.write(replace(record, image=b""))
+    return rows.count
+
+
+def _write_picture(output: Path, number: int, record: Record) -> None:
+    folder = output if record.split == UNSPLIT else output / record.split
+    folder = folder / (record.label or UNLABELLED)
+    name = f"{number:06d}_{Path(record.path).stem}{suffix_of(record.image)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(record.image)
+    except OSError as error:
+        raise OutputError(
+            f"{folder / name}: cannot be written ({error.strerror or error}); choose another --output"
+        ) from error
+
+
+def suffix_of(content: bytes) -> str:
+    """Return the file name ending that the bytes of an encoded picture call for, whatever the name says."""
+    if content.startswith(b"\x89PNG"):
+        return ".png"
+    if content.startswith(b"\xff\xd8"):
+        return ".jpg"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return ".webp"
+    if content.startswith(b"BM"):
+        return ".bmp"
+    if content.startswith(b"GIF8"):
+        return ".gif"
+    return ".tif"
