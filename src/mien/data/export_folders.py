@@ -1,8 +1,9 @@
-"""A canonical table -> class folders, for the tools that want those; layout ``folders`` reads them back without loss."""
+"""A canonical table -> class folders, for tools that want those; layout ``folders`` reads them back without loss."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from mien.data.encoding import suffix_of
 from mien.data.progress import Track, silent
 from mien.data.record import UNSPLIT, Record
 from mien.data.sources.folders import SIDECAR, UNLABELLED
@@ -49,18 +50,3 @@ def _write_picture(output: Path, number: int, record: Record) -> None:
         raise OutputError(
             f"{folder / name}: cannot be written ({error.strerror or error}); choose another --output"
         ) from error
-
-
-def suffix_of(content: bytes) -> str:
-    """Return the file name ending that the bytes of an encoded picture call for, whatever the name says."""
-    if content.startswith(b"\x89PNG"):
-        return ".png"
-    if content.startswith(b"\xff\xd8"):
-        return ".jpg"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return ".webp"
-    if content.startswith(b"BM"):
-        return ".bmp"
-    if content.startswith(b"GIF8"):
-        return ".gif"
-    return ".tif"

@@ -24,7 +24,8 @@ class Record:
         label: the one label, None where the dataset or a rule gives none.
         labels: every label that applies, for multi-label work, in the order of the label set; None where nobody
             asked.
-        votes: in the order of `TableMeta.votes`: counts of annotators, or their shares; None where nobody voted.
+        votes: in the order of `TableMeta.votes`: counts of annotators, or their shares; None where nobody voted, and
+            for an emotion that nobody was asked about.
         split: name of the split, `UNSPLIT` where there is none.
         subject: who is on the picture, None where that is not known.
         source: the dataset that it comes from.
@@ -36,7 +37,7 @@ class Record:
     split: str
     source: str
     labels: tuple[str, ...] | None = None
-    votes: tuple[float, ...] | None = None
+    votes: tuple[float | None, ...] | None = None
     subject: str | None = None
 
 

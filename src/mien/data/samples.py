@@ -161,6 +161,6 @@ def _votes(records: list[Record], meta: TableMeta) -> NDArray[np.float32]:
     if meta.votes != VOTE_COLUMNS:  # other annotators, such as RAF-ML's, are no votes of FER+
         return votes
     for row, record in zip(votes, records, strict=True):
-        if record.votes is not None:
+        if record.votes is not None and None not in record.votes:
             row[:] = record.votes
     return votes

@@ -102,7 +102,7 @@ class Table:
                 path=columns["image"][index]["path"],
                 label=columns["label"][index],
                 labels=None if labels is None else tuple(labels),
-                votes=None if not counts or None in counts else counts,
+                votes=counts if any(count is not None for count in counts) else None,
                 split=columns["split"][index],
                 subject=columns["subject"][index],
                 source=columns["source"][index],

@@ -2,9 +2,9 @@
 
     CK+/contempt/S138_008_00000009.png
 
-A name is the subject (S138), the sequence (008) and the frame (00000009), as in the original release; the class folders
-are those of the widely used copies (CK+48: anger, contempt, disgust, fear, happy, sadness, surprise), also with neutral.
-Source: Lucey et al. 2010, "The Extended Cohn-Kanade Dataset (CK+)" (CVPR Workshops).
+A name is the subject (S138), the sequence (008) and the frame (00000009), as in the original release; the class
+folders are those of the widely used copies (CK+48: anger, contempt, disgust, fear, happy, sadness, surprise), with or
+without neutral. Source: Lucey et al. 2010, "The Extended Cohn-Kanade Dataset (CK+)" (CVPR Workshops).
 """
 
 import re

@@ -10,9 +10,9 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from mien.data.encoding import encode_png
 from mien.data.fer2013_columns import LICENSE, SPLITS
 from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta
@@ -129,12 +129,3 @@ def _record(row: dict[str, str], number: int, place: str, problems: Problems) ->
         split=split,
         source="fer2013",
     )
-
-
-def encode_png(picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
-    """Return a gray (h, w) or RGB (h, w, 3) uint8 picture as PNG, which loses nothing."""
-    ordered = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, content = cv2.imencode(".png", ordered)
-    if not done:
-        raise DataError(f"a picture of {picture.shape} cannot be encoded as PNG; make it smaller")
-    return content.tobytes()

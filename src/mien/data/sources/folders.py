@@ -133,11 +133,11 @@ def _records(root: Path, files: list[tuple[ClassFolder, Path]], problems: Proble
 def _exported(rows: Table, files: list[tuple[ClassFolder, Path]], problems: Problems) -> Iterator[Record]:
     on_disk: dict[int, tuple[ClassFolder, Path]] = {}
     for folder, picture in files:
-        number = re.match(r"(\d+)_", picture.name)
-        if number is None or int(number[1]) >= rows.count or int(number[1]) in on_disk:
+        name = re.match(r"(\d+)_", picture.name)
+        if name is None or int(name[1]) >= rows.count or int(name[1]) in on_disk:
             problems.add(str(picture), f"has no row of its own in {SIDECAR}", f"delete {SIDECAR} to read all pictures")
         else:
-            on_disk[int(number[1])] = folder, picture
+            on_disk[int(name[1])] = folder, picture
     for number, row in enumerate(rows.records()):
         if number not in on_disk:
             problems.add(f"{rows.path}, row {number}", "its picture is gone", row.path)
