@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.duplicates import Duplicates, find_duplicates, fingerprints
+from mien.data.duplicates import Duplicates, find_duplicates, fingerprints, training_rank
 from mien.data.progress import Track, silent
 from mien.data.record import Record
 from mien.data.splits import shared_subjects
@@ -25,14 +25,16 @@ class Leak:
     """Pictures of one split that stand in another split, too.
 
     Attributes:
-        split: whose pictures they are.
+        split: whose pictures they are; of two splits the one farther from training.
         other: where they stand, too.
+        pictures: number of pictures of `split`.
         exact: number of pictures of `split` whose very pixels stand in `other`.
         near: the same with near duplicates, the exact ones included.
     """
 
     split: str
     other: str
+    pictures: int
     exact: int
     near: int
 
@@ -112,12 +114,12 @@ class Findings:
     def leaks(self) -> list[Leak]:
         """The pictures of each split that stand in another one; empty when the splits are clean."""
         found = []
-        for one, other in combinations(self.splits, 2):
-            for split, elsewhere in ((one, other), (other, one)):
-                exact = self._members_also_in(split, elsewhere, self.duplicates.exact)
-                near = self._members_also_in(split, elsewhere, self.duplicates.near)
-                if near:
-                    found.append(Leak(split, elsewhere, exact, near))
+        pictures = {split: sum(counts.values()) for split, counts in self.balance.items()}
+        for other, split in combinations(sorted(self.splits, key=training_rank, reverse=True), 2):
+            exact = self._members_also_in(split, other, self.duplicates.exact)
+            near = self._members_also_in(split, other, self.duplicates.near)
+            if near:
+                found.append(Leak(split, other, pictures[split], exact, near))
         return found
 
     def _members_also_in(self, split: str, other: str, groups: Sequence[tuple[int, ...]]) -> int:

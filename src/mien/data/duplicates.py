@@ -78,7 +78,7 @@ class Duplicates:
         return {
             member
             for group in (self.near if near else self.exact)
-            for member in sorted(group, key=lambda member: (_rank(splits[member]), member))[1:]
+            for member in sorted(group, key=lambda member: (training_rank(splits[member]), member))[1:]
         }
 
 
@@ -201,7 +201,8 @@ def _joined(groups: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ..
     return [tuple(sorted(set(group))) for group in members.values()]
 
 
-def _rank(split: str) -> int:
+def training_rank(split: str) -> int:
+    """Return how close to training a split is by its name: 0 for a test split, 3 for training."""
     name = split.casefold()
     if name.startswith("train"):
         return 3

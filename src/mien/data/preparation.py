@@ -15,7 +15,7 @@ from mien.data.encoding import encode_png
 from mien.data.problems import Problems
 from mien.data.progress import Track, silent
 from mien.data.record import Record, TableMeta
-from mien.data.rewriting import drop_duplicates, without
+from mien.data.rewriting import drop_duplicates, store_scaling, without
 from mien.data.sources.source import Source
 from mien.data.table import Table, open_table
 from mien.data.writing import replacing, write_table
@@ -34,6 +34,7 @@ class Preparation:
         license: licence of the dataset, None for what its layout says.
         limit: take only the first so many rows of each split, None for all.
         duplicates: which duplicates to leave out: None for none, ``"exact"`` or ``"near"``.
+        scale_on: the split to fit min-max scaling on, None for no scaling.
     """
 
     gray: bool = False
@@ -42,6 +43,7 @@ class Preparation:
     license: str | None = None
     limit: int | None = None
     duplicates: Literal["exact", "near"] | None = None
+    scale_on: str | None = None
 
 
 def prepare(
@@ -75,10 +77,12 @@ def prepare(
     rows = track(source.records, what="reading pictures", total=source.total)
     records = _not_empty(prepared(rows, preparation), source, problems)
     with replacing(output, overwrite=overwrite) as partial:
-        write_table(partial, meta, records)
+        write_table(partial, meta, records, shown=output)
         if preparation.duplicates is not None:
             first = open_table(partial)
             drop_duplicates(first, check_table(first, track=track), partial, near=preparation.duplicates == "near")
+        if preparation.scale_on is not None:
+            store_scaling(open_table(partial), preparation.scale_on, partial, overwrite=True, track=track)
     return open_table(output)
 
 

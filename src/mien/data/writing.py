@@ -18,12 +18,13 @@ GROUP_BYTES = 32 << 20
 
 
 @contextmanager
-def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = False, shown: Path | None = None) -> Iterator[Path]:
     """Give a temporary name beside `path` to write to; it gets the real name only when all went well.
 
     Args:
         path: the file to make.
         overwrite: whether a file of that name may be replaced.
+        shown: the name for errors, where `path` is a temporary file itself.
 
     Raises:
         OutputError: the file exists, or cannot be written (no permission, disk full); nothing is left behind.
@@ -33,14 +34,17 @@ def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
         yield partial
         partial.replace(path)
     except OSError as error:
+        reason = error.strerror or error
         raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place with --output"
+            f"{shown or path}: cannot be written ({reason}); choose another place with --output"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.exists():
+            partial.unlink()
 
 
 class TableWriter:
@@ -49,18 +53,19 @@ class TableWriter:
     Use it as a context manager; when the block ends with an error, no file is left.
     """
 
-    def __init__(self, path: Path, meta: TableMeta, *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, meta: TableMeta, *, overwrite: bool = False, shown: Path | None = None) -> None:
         """Prepare to write.
 
         Args:
             path: the Parquet file to make.
             meta: what the table says about itself.
             overwrite: whether a file of that name may be replaced.
+            shown: the name for errors, where `path` is a temporary file.
         """
         self.path = path
         self.meta = meta
         self.count = 0
-        self._replacing = replacing(path, overwrite=overwrite)
+        self._replacing = replacing(path, overwrite=overwrite, shown=shown)
         self._buffer: list[Record] = []
         self._bytes = 0
         self._writer: Any = None
@@ -118,14 +123,28 @@ class TableWriter:
         self._buffer, self._bytes = [], 0
 
 
-def write_table(path: Path, meta: TableMeta, records: Iterable[Record], *, overwrite: bool = False) -> int:
+def write_table(
+    path: Path,
+    meta: TableMeta,
+    records: Iterable[Record],
+    *,
+    overwrite: bool = False,
+    shown: Path | None = None,
+) -> int:
     """Write a whole table and return its number of rows.
+
+    Args:
+        path: the Parquet file to make.
+        meta: what the table says about itself.
+        records: its rows.
+        overwrite: whether a file of that name may be replaced.
+        shown: the name for errors, where `path` is a temporary file.
 
     Raises:
         DataError: a row has a label that the table's label set lacks.
         OutputError: the file exists or cannot be written.
     """
-    with TableWriter(path, meta, overwrite=overwrite) as writer:
+    with TableWriter(path, meta, overwrite=overwrite, shown=shown) as writer:
         for record in records:
             writer.write(record)
     return writer.count

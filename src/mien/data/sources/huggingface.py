@@ -5,6 +5,7 @@ image folder. The dataset needs a column of type Image, and a column of class na
 labels, emotion, expression or category.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> 
 
 
 def _load(path: Path, split: str | None) -> dict[str, Any]:
+    if not path.exists() and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)):
+        raise DataError(f"{path}: no such directory, and no name on the hub, which is like owner/name")
     datasets = import_extra("datasets", extra="data", purpose="layout huggingface")
     try:
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
