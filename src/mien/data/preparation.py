@@ -77,7 +77,7 @@ def prepare(
     rows = track(source.records, what="reading pictures", total=source.total)
     records = _not_empty(prepared(rows, preparation), source, problems)
     with replacing(output, overwrite=overwrite) as partial:
-        write_table(partial, meta, records, shown=output)
+        write_table(partial, meta, records, overwrite=True, shown=output)
         if preparation.duplicates is not None:
             first = open_table(partial)
             drop_duplicates(first, check_table(first, track=track), partial, near=preparation.duplicates == "near")

@@ -21,10 +21,10 @@ table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 tr + tr td { border-top: 1px solid #8884; }
 .bar { display: inline-block; height: .75rem; background: #4c78a8; min-width: 1px; }
-.track { width: 14rem; }
+.track { width: 6rem; } .splits { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 .group { display: inline-block; margin: 0 1.2rem 1rem 0; vertical-align: top; font-size: .8rem; }
-.group figure { display: inline-block; margin: 0 .3rem 0 0; width: 72px; overflow-wrap: anywhere; }
-.group img { width: 72px; height: 72px; object-fit: contain; image-rendering: pixelated; display: block; }
+.group figure { display: inline-block; margin: 0 .3rem 0 0; width: 92px; overflow-wrap: anywhere; }
+.group img { width: 88px; height: 88px; object-fit: contain; image-rendering: pixelated; display: block; }
 .good { color: #2a7f3f; } .bad { color: #b3261e; }
 """
 
@@ -92,7 +92,7 @@ def _problems(problems: Problems) -> str:
 
 
 def _balance(table: Table, findings: Findings) -> str:
-    parts = ["<h2>Balance of the classes</h2>"]
+    parts = ['<h2>Balance of the classes</h2><div class="splits">']
     names: tuple[str | None, ...] = (*table.meta.label_set.labels, None)
     for split, counts in findings.balance.items():
         total, most = sum(counts.values()), max(counts.values())
@@ -108,8 +108,10 @@ def _balance(table: Table, findings: Findings) -> str:
             for name in names
             if name is not None or counts[name]
         ]
-        parts.append(f"<h3>{escape(split)}: {total:,}</h3>{_table(('class', 'pictures', 'share', ''), rows)}")
-    return "".join(parts)
+        parts.append(
+            f"<div><h3>{escape(split)}: {total:,}</h3>{_table(('class', 'pictures', 'share', ''), rows)}</div>"
+        )
+    return "".join([*parts, "</div>"])
 
 
 def _leaks(findings: Findings) -> str:
@@ -149,8 +151,8 @@ def _groups(table: Table, findings: Findings) -> str:
         + "</div>"
         for group in shown
     )
-    which = "with different labels" if findings.conflicts(near=True) else ""
-    note = f"<p>The first {len(shown)} groups {which}:</p>{figures}" if shown else ""
+    which = "Groups with different labels" if findings.conflicts(near=True) else "Groups"
+    note = f"<h3>{which}: the first {SHOWN_GROUPS} at most</h3>{figures}" if shown else ""
     return f"<h2>Duplicates</h2>{head}{note}"
 
 

@@ -131,7 +131,8 @@ def open_table(path: Path) -> Table:
     if not path.is_file():
         raise DataError(f"{path}: no such file; make a table with `mien data prepare`")
     try:
-        file = parquet.ParquetFile(path)
+        # Without the checksums a flipped byte within a picture or a label would go unseen.
+        file = parquet.ParquetFile(path, page_checksum_verification=True)
     except Exception as error:  # pyarrow's errors have no common base
         raise DataError(
             f"{path}: is not a Parquet file ({error}); make a table of it with `mien data prepare`"

@@ -79,7 +79,9 @@ class TableWriter:
         parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="writing a Parquet table")
         partial = self._replacing.__enter__()
         try:
-            self._writer = parquet.ParquetWriter(partial, schema(self.meta), compression="zstd")
+            self._writer = parquet.ParquetWriter(
+                partial, schema(self.meta), compression="zstd", write_page_checksum=True
+            )
         except BaseException as error:
             self._replacing.__exit__(type(error), error, error.__traceback__)
             raise

@@ -14,16 +14,15 @@ from typing import Any
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta
 from mien.data.sources.source import (
-    NO_PICTURE,
     PICTURE_SUFFIXES,
     Source,
     SourceOptions,
+    is_picture,
     need_folder,
     subfolders,
     usable_picture,
 )
-from mien.errors import DataError, PictureError, import_extra
-from mien.inference.image import read_picture
+from mien.errors import DataError, import_extra
 from mien.labels import FACE2, spelled_label
 
 PERSONS = frozenset({"person", "persons", "people", "human", "humans", "face", "faces"})
@@ -106,10 +105,7 @@ def _row(row: dict[str, Any], path: Path, label: str, problems: Problems) -> Rec
     if label == "other" and kind.casefold() in PERSONS:
         problems.add(f"{path}, {name}", "is a person among the other things")
         return None
-    try:
-        read_picture(content)
-    except PictureError as error:
-        problems.add(f"{path}, {name}", NO_PICTURE, str(error))
+    if not is_picture(content, f"{path}, {name}", problems):
         return None
     split = str(row.get("split") or row.get("usage") or UNSPLIT)
     return Record(image=content, path=name, label=label, split=split, source=path.stem)

@@ -9,7 +9,7 @@ from pathlib import Path
 from mien.data.fer2013_columns import SPLITS
 from mien.data.problems import Problems
 from mien.data.samples import Samples, read_samples
-from mien.data.sources.source import Source, SourceOptions
+from mien.data.sources.source import Source, SourceOptions, is_picture
 from mien.data.table import open_table
 from mien.errors import DataError
 from mien.model_card import CropSpec
@@ -21,16 +21,19 @@ def open_fer2013_parquet(path: Path, options: SourceOptions, problems: Problems)
     Args:
         path: the file.
         options: nothing of it is used.
-        problems: nothing is added: a damaged Parquet file is wrong as a whole.
+        problems: collects broken pictures.
 
     Raises:
         DataError: not such a file, or a column is missing.
     """
-    del options, problems
+    del options
     table = open_table(path)
     if not table.is_fer2013:
         raise DataError(f"{path}: is a canonical table already; look at it with `mien data info {path}`")
-    return Source(table.meta, table.count, table.records())
+    records = (
+        record for record in table.records() if is_picture(record.image, f"{path}, picture {record.path}", problems)
+    )
+    return Source(table.meta, table.count, records)
 
 
 def read_fer2013(path: Path, *, spec: CropSpec, splits: Sequence[str] = SPLITS) -> Samples:

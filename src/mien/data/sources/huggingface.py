@@ -12,9 +12,8 @@ from typing import Any
 
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta
-from mien.data.sources.source import NO_PICTURE, Source, SourceOptions
-from mien.errors import DataError, PictureError, import_extra
-from mien.inference.image import read_picture
+from mien.data.sources.source import NO_PICTURE, Source, SourceOptions, is_picture
+from mien.errors import DataError, import_extra
 from mien.labels import smallest_label_set, spelled_label
 
 LABEL_COLUMNS = ("label", "labels", "emotion", "expression", "category")
@@ -123,8 +122,7 @@ def _records(
 def _content(image: Mapping[str, Any], place: str, problems: Problems) -> bytes | None:
     try:
         content: bytes = image["bytes"] if image["bytes"] is not None else Path(image["path"]).read_bytes()
-        read_picture(content)
-    except (OSError, TypeError, PictureError) as error:
+    except (OSError, TypeError) as error:
         problems.add(place, NO_PICTURE, str(error))
         return None
-    return content
+    return content if is_picture(content, place, problems) else None

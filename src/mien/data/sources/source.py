@@ -102,8 +102,17 @@ def usable_picture(file: Path, problems: Problems) -> bytes | None:
     """Return the bytes of a picture, or None where it is broken, which is noted."""
     try:
         content = file.read_bytes()
-        read_picture(content)
-    except (OSError, PictureError) as error:
+    except OSError as error:
         problems.add(str(file), NO_PICTURE, str(error))
         return None
-    return content
+    return content if is_picture(content, str(file), problems) else None
+
+
+def is_picture(content: bytes, place: str, problems: Problems) -> bool:
+    """Return whether bytes can be decoded as a picture; if not, that is noted."""
+    try:
+        read_picture(content)
+    except PictureError as error:
+        problems.add(place, NO_PICTURE, str(error))
+        return False
+    return True
