@@ -19,7 +19,7 @@ MakeTable = Callable[..., Table]
 
 @pytest.fixture(scope="session")
 def faces(shared: Path) -> tuple[Record, ...]:
-    """48 real faces of FER-2013 with votes: 24 of Training, 12 of PublicTest, 12 of PrivateTest, all pixels different."""
+    """48 different faces of FER-2013 with votes: 24 of Training, 12 of PublicTest, 12 of PrivateTest."""
     wanted = {"Training": 24, "PublicTest": 12, "PrivateTest": 12}
     chosen: list[Record] = []
     table = open_table(shared / "data" / "fer2013.parquet")

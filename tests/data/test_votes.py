@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.data.table import open_table
 from mien.data.votes import MISSING, VOTE_COLUMNS, majority, multilabel, plurality, vote_distribution
 from mien.labels import FERPLUS8
 

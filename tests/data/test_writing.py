@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from mien.data.fer2013_columns import META
-from mien.data.writing import TableWriter, replacing, write_table
+from mien.data.writing import replacing, write_table
 from mien.errors import OutputError
 
 
@@ -39,20 +40,15 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, faces) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_full_disk(tmp_path: Path, faces, monkeypatch) -> None:
-    writer = TableWriter(tmp_path / "x.parquet", META)
-    import pyarrow.parquet as pq
-
     real = pq.ParquetWriter
     monkeypatch.setattr(pq, "ParquetWriter", lambda _, *args, **options: real("/dev/full", *args, **options))
-    with pytest.raises(OutputError, match=r"x\.parquet: cannot be written \(.*[Nn]o space left"), writer:
-        for _ in range(2000):
-            for face in faces:
-                writer.write(face)
+    with pytest.raises(OutputError, match=r"x\.parquet: cannot be written \(.*[Nn]o space left"):
+        write_table(tmp_path / "x.parquet", META, faces * 2000)
     assert not list(tmp_path.iterdir())
 
 
 def test_replacing_names_what_the_user_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"^asked\.html: cannot be written \(Read-only"):
-        with replacing(tmp_path / "x", shown=Path("asked.html")):
-            raise OSError(30, os.strerror(30))
+    expected = pytest.raises(OutputError, match=r"^asked\.html: cannot be written \(Read-only")
+    with expected, replacing(tmp_path / "x", shown=Path("asked.html")):
+        raise OSError(30, os.strerror(30))
     assert not list(tmp_path.iterdir())

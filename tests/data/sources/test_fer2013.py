@@ -1,0 +1,50 @@
+"""FER-2013 as one Parquet file, as a layout."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mien.data.sources.fer2013 import read_fer2013
+from mien.data.votes import VOTE_COLUMNS
+from mien.errors import DataError
+from mien.labels import FER7
+from mien.model_card import FER2013_CROP
+
+
+def write(path: Path, faces, **changes) -> Path:
+    """Write some faces with FER-2013's own columns."""
+    columns = {
+        "image": [{"bytes": face.image, "path": face.path} for face in faces],
+        "emotion": [FER7.index(face.label) for face in faces],
+        "usage": [face.split for face in faces],
+    }
+    columns |= {f"votes_{name}": [face.votes[index] for face in faces] for index, name in enumerate(VOTE_COLUMNS)}
+    pq.write_table(pa.table(columns | changes), path)
+    return path
+
+
+def test_the_rows_come_as_they_are(tmp_path: Path, faces, read) -> None:
+    meta, records, problems = read("fer2013-parquet", write(tmp_path / "x.parquet", faces))
+    assert (meta.label_set, meta.votes, len(problems)) == (FER7, VOTE_COLUMNS, 0)
+    assert records == list(faces)
+
+
+def test_a_broken_picture_is_left_out(tmp_path: Path, faces, read) -> None:
+    pictures = [{"bytes": face.image, "path": face.path} for face in faces[:4]]
+    pictures[2]["bytes"] = pictures[2]["bytes"][:100]
+    _, records, problems = read("fer2013-parquet", write(tmp_path / "x.parquet", faces[:4], image=pictures))
+    assert len(records) == 3
+    assert faces[2].path in problems.found[0].place
+
+
+def test_codes_of_another_dataset_stop(tmp_path: Path, faces) -> None:
+    path = write(tmp_path / "x.parquet", faces[:2], emotion=[0, 7])
+    with pytest.raises(DataError, match=r"column 'emotion' has the code 7, allowed are 0\.\.6"):
+        read_fer2013(path, spec=FER2013_CROP)
+
+
+def test_a_canonical_table_needs_no_preparation(make_table, read) -> None:
+    with pytest.raises(DataError, match="is a canonical table already"):
+        read("fer2013-parquet", make_table().path)
