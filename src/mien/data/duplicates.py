@@ -1,9 +1,10 @@
 """The same picture twice: exactly, nearly, or mirrored.
 
 Exact duplicates have the same decoded pixels. Near duplicates are found by perceptual hash (64 bits: the signs of the
-low frequencies of a 32x32 cosine transform against their median) and confirmed by the correlation of 16x16 thumbnails:
-a watermark, a shift by a pixel or another brightness does not hide them, and two people before the same background are
-not taken for one. The thresholds were set by looking at pairs of FER-2013: see docs/duplicates.md.
+low frequencies of a 32x32 cosine transform against their median) and confirmed by the correlation of the 32x32 pictures
+at the best of 49 shifts: a watermark, another crop by a pixel or two, or another brightness does not hide them, and two
+people before the same background are not taken for one. The thresholds were set by looking at pairs of FER-2013: see
+docs/duplicates.md.
 
 Every hash is compared with every other by matrix products, in blocks: 36,000 pictures take seconds, the work grows with
 the square of their number, the memory does not.
@@ -20,14 +21,21 @@ from numpy.typing import NDArray
 
 from mien.data.samples import Samples
 
-MAX_BITS = 10
+MAX_BITS = 12
 """Two hashes are alike when at most so many of their 64 bits differ."""
 
-MIN_CORRELATION = 0.96
-"""Alike hashes are near duplicates when their thumbnails correlate at least so much."""
+MIN_CORRELATION = 0.92
+"""Alike hashes are near duplicates when their thumbnails correlate at least so much, at the best shift."""
 
-THUMB_SIDE = 16
-HASH_SIDE = 32
+SIDE = 32
+"""Side of the thumbnails in pixels."""
+
+SHIFT = 3
+"""Thumbnails are shifted against each other by up to so many pixels, 9 % of the side, in both directions."""
+
+MIN_CONTRAST = 1.0
+"""A thumbnail whose gray levels have a smaller standard deviation shows nothing that could be compared."""
+
 BLOCK = 2048
 
 _MIRROR = np.where(np.arange(8) % 2, -1, 1).astype(np.float32)
@@ -35,13 +43,13 @@ _MIRROR = np.where(np.arange(8) % 2, -1, 1).astype(np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Fingerprints:
-    """What is kept of each picture to find it again; 320 bytes a picture.
+    """What is kept of each picture to find it again; 1.2 kB a picture.
 
     Attributes:
         digests: of the decoded pixels and their shape; the same for the same picture only.
         hashes: (n, 64) bool, the perceptual hash.
         mirrored: (n, 64) bool, the perceptual hash of the mirrored picture.
-        thumbs: (n, 16, 16) uint8, the gray picture made small.
+        thumbs: (n, 32, 32) uint8, the gray picture made small.
     """
 
     digests: list[bytes]
@@ -94,18 +102,18 @@ def fingerprints(pictures: Iterable[NDArray[np.uint8]]) -> Fingerprints:
         digest.update(picture.tobytes())
         digests.append(digest.digest())
         gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        small = cv2.resize(gray, (HASH_SIDE, HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-        low = np.asarray(cv2.dct(small)[:8, :8], np.float32)
+        thumb = np.asarray(cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+        low = np.asarray(cv2.dct(thumb.astype(np.float32))[:8, :8], np.float32)
         low[0, 0] = 0  # the mean brightness says nothing about what is seen
         hashes.append(_signs(low))
         # Mirroring a picture turns the sign of every odd horizontal frequency.
         mirrored.append(_signs(low * _MIRROR))
-        thumbs.append(cv2.resize(gray, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA))
+        thumbs.append(thumb)
     return Fingerprints(
         digests,
         np.array(hashes, bool).reshape(-1, 64),
         np.array(mirrored, bool).reshape(-1, 64),
-        np.array(thumbs, np.uint8).reshape(-1, THUMB_SIDE, THUMB_SIDE),
+        np.array(thumbs, np.uint8).reshape(-1, SIDE, SIDE),
     )
 
 
@@ -130,22 +138,23 @@ def near_pairs(prints: Fingerprints, among: NDArray[np.int64]) -> list[tuple[int
         prints: of all pictures.
         among: the positions of those that are compared.
     """
+    middle = prints.thumbs[:, SHIFT:-SHIFT, SHIFT:-SHIFT]
+    among = among[middle[among].std(axis=(1, 2)) >= MIN_CONTRAST]
     signs = _plus_minus(prints.hashes[among])
     turned = _plus_minus(prints.mirrored[among])
-    thumbs = prints.thumbs[among]
-    straight, flipped = _standardised(thumbs), _standardised(thumbs[:, :, ::-1])
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(among), BLOCK):
         rows = slice(start, start + BLOCK)
         for begin in range(start, len(among), BLOCK):
-            columns = slice(begin, begin + BLOCK)
-            for others, patterns in ((signs, straight), (turned, flipped)):
-                alike = signs[rows] @ others[columns].T >= 64 - 2 * MAX_BITS
+            for others, is_turned in ((signs, False), (turned, True)):
+                alike = signs[rows] @ others[begin : begin + BLOCK].T >= 64 - 2 * MAX_BITS
                 first, second = np.nonzero(alike)
-                first, second = first + start, second + begin
-                first, second = first[first < second], second[first < second]
-                same = (straight[first] * patterns[second]).sum(axis=1) >= MIN_CORRELATION
-                pairs += zip(among[first[same]].tolist(), among[second[same]].tolist(), strict=True)
+                first, second = among[first + start].tolist(), among[second + begin].tolist()
+                pairs += [
+                    (one, other)
+                    for one, other in zip(first, second, strict=True)
+                    if one < other and _correlation(middle[one], prints.thumbs[other], is_turned) >= MIN_CORRELATION
+                ]
     return pairs
 
 
@@ -173,12 +182,9 @@ def _plus_minus(bits: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.where(bits, 1, -1).astype(np.float32)
 
 
-def _standardised(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    norm = np.linalg.norm(flat, axis=1, keepdims=True)
-    # One gray level of contrast is noise: such pictures correlate with nothing.
-    return np.where(norm < THUMB_SIDE, 0, flat / np.maximum(norm, 1)).astype(np.float32)
+def _correlation(middle: NDArray[np.uint8], thumb: NDArray[np.uint8], is_turned: bool) -> float:
+    other = np.ascontiguousarray(thumb[:, ::-1]) if is_turned else thumb
+    return float(cv2.matchTemplate(other, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
 def _joined(groups: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:

@@ -92,10 +92,9 @@ def grouped_split(
     split = [""] * len(labels)
     for group in sorted(shuffled, key=lambda group: -len(members[group])):
         counts = Counter(labels[position] for position in members[group])
-        # What a split still lacks of these classes, relative to what it should have: small splits are not starved.
+        # The split where the sum of squares of what is missing falls the most.
         lack = {
-            name: sum(count * missing[label] / max(shares[name], 1e-9) for label, count in counts.items())
-            for name, missing in wanted.items()
+            name: sum(count * missing[label] for label, count in counts.items()) for name, missing in wanted.items()
         }
         chosen = max(shares, key=lambda name: lack[name])
         for label, count in counts.items():
