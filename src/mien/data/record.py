@@ -14,6 +14,11 @@ UNSPLIT = "all"
 META_VERSION = 1
 
 
+def row_name(number: int) -> str:
+    """Return the name of a picture that has none of its own: that of its row, counted from 0."""
+    return f"row{number:07d}.png"
+
+
 @dataclass(frozen=True)
 class Record:
     """One row of the canonical table.

@@ -21,7 +21,7 @@ table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 tr + tr td { border-top: 1px solid #8884; }
 .bar { display: inline-block; height: .75rem; background: #4c78a8; min-width: 1px; }
-.track { width: 6rem; } .splits { display: flex; flex-wrap: wrap; gap: 0 2rem; }
+.track { width: 4rem; } .splits { display: flex; flex-wrap: wrap; gap: 0 1rem; }
 .group { display: inline-block; margin: 0 1.2rem 1rem 0; vertical-align: top; font-size: .8rem; }
 .group figure { display: inline-block; margin: 0 .3rem 0 0; width: 92px; overflow-wrap: anywhere; }
 .group img { width: 88px; height: 88px; object-fit: contain; image-rendering: pixelated; display: block; }
@@ -145,7 +145,7 @@ def _groups(table: Table, findings: Findings) -> str:
         + "".join(
             f'<figure><img alt="" src="{data_url(pictures[member].image)}">'
             f"<figcaption>{escape(pictures[member].label or NO_LABEL)}<br>{escape(pictures[member].split)}<br>"
-            f"{escape(Path(pictures[member].path).name)}</figcaption></figure>"
+            f"{escape(Path(pictures[member].path).stem)}</figcaption></figure>"
             for member in group
         )
         + "</div>"

@@ -13,13 +13,13 @@ to a table, its label set and its licence stand in the file's metadata (`TableMe
 group by row group, so it may be larger than memory.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mien.data import fer2013_columns
-from mien.data.record import Record, TableMeta
+from mien.data.record import Record, TableMeta, row_name
 from mien.errors import DataError, import_extra
 
 META_KEY = b"mien"
@@ -83,6 +83,9 @@ class Table:
         return counts
 
     def _group(self, number: int, splits: Collection[str] | None) -> list[Record]:
+        metadata = self.file.metadata
+        first = sum(metadata.row_group(earlier).num_rows for earlier in range(number))
+        rows: Sequence[int] = range(first, first + metadata.row_group(number).num_rows)
         table = self._checked(lambda: self.file.read_row_group(number))
         if self.is_fer2013:
             table = fer2013_columns.renamed(table, str(self.path))
@@ -91,15 +94,16 @@ class Table:
             if not keep:
                 return []
             table = table.take(keep)
+            rows = [rows[index] for index in keep]
         columns = {name: table[name].to_pylist() for name in table.column_names}
         votes = [columns[VOTE_PREFIX + name] for name in self.meta.votes]
         records = []
-        for index in range(table.num_rows):
+        for index, row in enumerate(rows):
             counts = tuple(column[index] for column in votes)
             labels = columns["labels"][index]
             record = Record(
                 image=columns["image"][index]["bytes"],
-                path=columns["image"][index]["path"],
+                path=columns["image"][index]["path"] or row_name(row),
                 label=columns["label"][index],
                 labels=None if labels is None else tuple(labels),
                 votes=counts if any(count is not None for count in counts) else None,

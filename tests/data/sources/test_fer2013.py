@@ -39,6 +39,14 @@ def test_a_broken_picture_is_left_out(tmp_path: Path, faces, read) -> None:
     assert faces[2].path in problems.found[0].place
 
 
+def test_a_picture_without_a_name_gets_that_of_its_row(tmp_path: Path, faces, read) -> None:
+    pictures = [{"bytes": face.image, "path": None if number == 30 else face.path} for number, face in enumerate(faces)]
+    path = write(tmp_path / "x.parquet", faces, image=pictures)
+    assert read("fer2013-parquet", path)[1][30].path == "row0000030.png"
+    samples = read_fer2013(path, spec=FER2013_CROP, splits=[faces[30].split])
+    assert "row0000030.png" in samples.ids
+
+
 def test_codes_of_another_dataset_stop(tmp_path: Path, faces) -> None:
     path = write(tmp_path / "x.parquet", faces[:2], emotion=[0, 7])
     with pytest.raises(DataError, match=r"column 'emotion' has the code 7, allowed are 0\.\.6"):

@@ -19,7 +19,7 @@ def test_every_pixel_label_and_split_is_kept(tmp_path: Path, faces, read) -> Non
         np.array_equal(read_picture(record.image), read_picture(face.image))
         for record, face in zip(records, faces, strict=True)
     )
-    assert records[5].path == "fer0000005.png"
+    assert records[5].path == "row0000005.png"
 
 
 def test_the_folder_that_holds_the_file_is_enough(tmp_path: Path, faces, read) -> None:

@@ -67,7 +67,7 @@ def test_a_picture_that_ferplus_dropped_gets_the_name_of_its_row(folder: Path, f
     rows = vote_rows(faces)
     rows[3][1] = ""
     write_csv(folder / "fer2013new.csv", rows)
-    assert read("ferplus", folder)[1][2].path == "fer0000002.png"
+    assert read("ferplus", folder)[1][2].path == "row0000002.png"
 
 
 def test_the_votes_may_lie_elsewhere(folder: Path, faces, read) -> None:

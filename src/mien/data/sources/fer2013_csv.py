@@ -15,7 +15,7 @@ import numpy as np
 from mien.data.encoding import encode_png
 from mien.data.fer2013_columns import LICENSE, SPLITS
 from mien.data.problems import Problems
-from mien.data.record import Record, TableMeta
+from mien.data.record import Record, TableMeta, row_name
 from mien.data.sources.source import Source, SourceOptions
 from mien.errors import DataError
 from mien.labels import FER7
@@ -124,7 +124,7 @@ def _record(row: dict[str, str], number: int, place: str, problems: Problems) ->
     picture = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
     return Record(
         image=encode_png(picture),
-        path=f"fer{number:07d}.png",  # the name that FER+ gives to this row
+        path=row_name(number),
         label=FER7.labels[int(emotion)],
         split=split,
         source="fer2013",
