@@ -73,6 +73,23 @@ def test_what_was_deleted_or_added_is_named(rich: Table, tmp_path: Path) -> None
     assert problems.counts == {"its picture is gone": 2, "has no row of its own in mien-rows.parquet": 1}
 
 
+def test_a_full_disk_leaves_nothing(rich: Table, tmp_path: Path, monkeypatch) -> None:
+    before = sorted(tmp_path.iterdir())
+    written: list[int] = []
+
+    def write(self: Path, content: bytes) -> int:
+        written.append(len(content))
+        if len(written) > 5:
+            raise OSError(28, "No space left on device")
+        return self.open("wb").write(content)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(OutputError, match=r"No space left on device\); choose another"):
+        export_folders(rich, tmp_path / "folders")
+    assert len(written) == 6
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_folder_with_something_in_it_is_left_alone(rich: Table, tmp_path: Path) -> None:
     (tmp_path / "folders").mkdir()
     (tmp_path / "folders" / "mine.txt").write_text("precious")

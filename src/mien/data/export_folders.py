@@ -1,5 +1,7 @@
 """A canonical table -> class folders, for tools that want those; layout ``folders`` reads them back without loss."""
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,26 +29,32 @@ def export_folders(table: Table, output: Path, *, track: Track = silent) -> int:
         The number of pictures.
 
     Raises:
-        OutputError: the folder is not empty or cannot be written.
+        OutputError: the folder is not empty or cannot be written; nothing half-written is left behind.
         DataError: the table is damaged.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError(f"{output}: exists and is not an empty folder; choose another --output")
-    with TableWriter(output / SIDECAR, table.meta) as rows:
-        for number, record in enumerate(track(table.records(), what="writing pictures", total=table.count)):
-            _write_picture(output, number, record)
-            rows.write(replace(record, image=b""))
+    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    try:
+        with TableWriter(partial / SIDECAR, table.meta, shown=output / SIDECAR) as rows:
+            for number, record in enumerate(track(table.records(), what="writing pictures", total=table.count)):
+                _write_picture(partial, number, record)
+                rows.write(replace(record, image=b""))
+        if output.exists():
+            output.rmdir()
+        partial.rename(output)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot be written ({error.strerror or error}); choose another --output"
+        ) from error
+    finally:
+        if partial.exists():
+            shutil.rmtree(partial)
     return rows.count
 
 
 def _write_picture(output: Path, number: int, record: Record) -> None:
     folder = output if record.split == UNSPLIT else output / record.split
     folder = folder / (record.label or UNLABELLED)
-    name = f"{number:06d}_{Path(record.path).stem}{suffix_of(record.image)}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(record.image)
-    except OSError as error:
-        raise OutputError(
-            f"{folder / name}: cannot be written ({error.strerror or error}); choose another --output"
-        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{number:06d}_{Path(record.path).stem}{suffix_of(record.image)}").write_bytes(record.image)

@@ -96,6 +96,16 @@ def test_no_class_folder_at_all(tmp_path: Path, pngs, read) -> None:
         read("folders", tmp_path / "cats" / "1.png")
 
 
+def test_a_folder_that_may_not_be_read(tmp_path: Path, pngs, read, monkeypatch) -> None:
+    def closed(self: Path):
+        raise PermissionError(13, "Permission denied")
+
+    put(tmp_path, ["happy/1.png"], pngs)
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\); check the permissions of the folder"):
+        read("folders", tmp_path)
+
+
 def test_faces_and_emotions_do_not_go_together(tmp_path: Path, pngs, read) -> None:
     with pytest.raises(UsageError, match="no label set holds face, happiness together"):
         read("folders", put(tmp_path, ["faces/1.png", "happy/2.png"], pngs))

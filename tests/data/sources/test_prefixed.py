@@ -65,6 +65,18 @@ def test_nothing_is_overwritten(tmp_path: Path, pngs) -> None:
     assert (tmp_path / "out" / "ha_0.png").read_bytes() == b"precious"
 
 
+def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, pngs, monkeypatch) -> None:
+    def full(source, target) -> None:
+        target.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    plan = plan_names(put(tmp_path / "in", ["angry/x.png"], pngs), tmp_path / "out", Problems())
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        copy_renamed(plan)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_classes_without_a_code_get_no_name(tmp_path: Path, pngs) -> None:
     problems = Problems()
     plan = plan_names(put(tmp_path / "in", ["angry/x.png", "not_face/y.png"], pngs), tmp_path / "out", problems)

@@ -112,15 +112,19 @@ def copy_renamed(plan: list[Renaming], *, track: Track = silent) -> None:
     """Copy the pictures to their new names; the pictures themselves stay where they are.
 
     Raises:
-        OutputError: a name exists by now, or cannot be written; what was copied before stays.
+        OutputError: a name exists by now, or cannot be written; what was copied whole before stays.
     """
     for renaming in track(plan, what="copying pictures", total=len(plan)):
+        made = False
         try:
             renaming.target.parent.mkdir(parents=True, exist_ok=True)
             # "x" fails where the name exists, also when somebody made it a moment ago.
             with renaming.source.open("rb") as source, renaming.target.open("xb") as target:
+                made = True
                 shutil.copyfileobj(source, target)
         except OSError as error:
+            if made:
+                renaming.target.unlink()
             raise OutputError(
                 f"{renaming.target}: cannot be written ({error.strerror or error}); choose another --output"
             ) from error

@@ -80,16 +80,28 @@ def need_folder(path: Path, layout: str) -> None:
         raise DataError(f"{path}: is a file; layout {layout} needs the folder that holds the data")
 
 
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted by name, hidden files and folders left out.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); check the permissions of the folder") from error
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted by name, hidden ones left out."""
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return [entry for entry in entries(folder) if entry.is_dir()]
 
 
 def picture_files(folder: Path, problems: Problems) -> list[Path]:
     """Return the pictures in a folder, sorted by name; other files are problems, hidden ones are passed over."""
     pictures = []
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.is_dir():
+    for entry in entries(folder):
+        if entry.is_dir():
             continue
         if entry.suffix.casefold() in PICTURE_SUFFIXES:
             pictures.append(entry)
