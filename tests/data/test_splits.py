@@ -32,6 +32,12 @@ def test_eighty_ten_ten_in_every_class() -> None:
     assert [counts["fear", name] for name in ("train", "validation", "test")] == [8, 1, 1]
 
 
+def test_the_largest_remainder_gets_the_picture_that_is_left() -> None:
+    # 7.2 / 0.9 / 0.9 of 9 pictures, 1.6 / 0.2 / 0.2 of 2.
+    assert Counter(stratified_split(["fear"] * 9, seed=0)) == {"train": 7, "validation": 1, "test": 1}
+    assert Counter(stratified_split(["fear"] * 2, seed=0)) == {"train": 2}
+
+
 def test_the_seed_decides() -> None:
     labels = ["anger", "fear"] * 100
     assert stratified_split(labels, seed=1) == stratified_split(labels, seed=1)

@@ -143,7 +143,7 @@ def check_table(table: Table, *, track: Track = silent) -> Findings:
     """
     rows: list[Row] = []
     prints = fingerprints(_decoded(table, rows, track))
-    return Findings(rows, find_duplicates(prints))
+    return Findings(rows, find_duplicates(prints, track=track))
 
 
 def is_blank(picture: NDArray[np.uint8]) -> bool:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.data.progress import Track, silent
 from mien.data.samples import Samples
 
 MAX_BITS = 12
@@ -117,33 +118,39 @@ def fingerprints(pictures: Iterable[NDArray[np.uint8]]) -> Fingerprints:
     )
 
 
-def find_duplicates(prints: Fingerprints) -> Duplicates:
+def find_duplicates(prints: Fingerprints, *, track: Track = silent) -> Duplicates:
     """Find all groups of pictures that are the same.
 
     Pictures of a single colour are exact duplicates of their like and near duplicates of nothing.
+
+    Args:
+        prints: of the pictures.
+        track: shows progress.
     """
     by_digest: dict[bytes, list[int]] = defaultdict(list)
     for position, digest in enumerate(prints.digests):
         by_digest[digest].append(position)
     exact = [tuple(group) for group in by_digest.values() if len(group) > 1]
     firsts = np.array([group[0] for group in by_digest.values()], np.int64)
-    pairs = near_pairs(prints, firsts)
+    pairs = near_pairs(prints, firsts, track=track)
     return Duplicates(exact, _joined([*exact, *pairs], len(prints)))
 
 
-def near_pairs(prints: Fingerprints, among: NDArray[np.int64]) -> list[tuple[int, int]]:
+def near_pairs(prints: Fingerprints, among: NDArray[np.int64], *, track: Track = silent) -> list[tuple[int, int]]:
     """Return the pairs of near duplicates, mirrored ones included, among some of the pictures.
 
     Args:
         prints: of all pictures.
         among: the positions of those that are compared.
+        track: shows progress.
     """
     middle = prints.thumbs[:, SHIFT:-SHIFT, SHIFT:-SHIFT]
     among = among[middle[among].std(axis=(1, 2)) >= MIN_CONTRAST]
     signs = _plus_minus(prints.hashes[among])
     turned = _plus_minus(prints.mirrored[among])
     pairs: list[tuple[int, int]] = []
-    for start in range(0, len(among), BLOCK):
+    starts = range(0, len(among), BLOCK)
+    for start in track(starts, what="comparing pictures", total=len(starts)):
         rows = slice(start, start + BLOCK)
         for begin in range(start, len(among), BLOCK):
             for others, is_turned in ((signs, False), (turned, True)):

@@ -17,6 +17,7 @@ def test_every_layout_of_the_field_is_there() -> None:
         "raf-ml",
         "ck+",
         "face-or-other",
+        "table",
         "huggingface",
     ]
 

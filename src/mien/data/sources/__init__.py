@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.data.problems import Problems
+from mien.data.sources.canonical import open_canonical
 from mien.data.sources.ck_plus import open_ck_plus
 from mien.data.sources.face_or_other import open_face_or_other
 from mien.data.sources.fer2013 import open_fer2013_parquet
@@ -46,6 +47,7 @@ LAYOUTS = {
         Layout("raf-ml", "RAF-ML: distribution.txt, partition_label.txt and aligned pictures", open_raf_ml),
         Layout("ck+", "CK+: a folder a class, contempt included; subjects from the file names", open_ck_plus),
         Layout("face-or-other", "a folder faces and a folder other, or SOURCE and --other", open_face_or_other),
+        Layout("table", "a table made by `mien data prepare`, to prepare it further", open_canonical),
         Layout("huggingface", "a local directory of Hugging Face datasets, or a name on the hub", open_huggingface),
     )
 }

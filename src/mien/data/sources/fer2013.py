@@ -9,7 +9,8 @@ from pathlib import Path
 from mien.data.fer2013_columns import SPLITS
 from mien.data.problems import Problems
 from mien.data.samples import Samples, read_samples
-from mien.data.sources.source import Source, SourceOptions, is_picture
+from mien.data.sources.canonical import usable_records
+from mien.data.sources.source import Source, SourceOptions
 from mien.data.table import open_table
 from mien.errors import DataError
 from mien.model_card import CropSpec
@@ -29,11 +30,8 @@ def open_fer2013_parquet(path: Path, options: SourceOptions, problems: Problems)
     del options
     table = open_table(path)
     if not table.is_fer2013:
-        raise DataError(f"{path}: is a canonical table already; look at it with `mien data info {path}`")
-    records = (
-        record for record in table.records() if is_picture(record.image, f"{path}, picture {record.path}", problems)
-    )
-    return Source(table.meta, table.count, records)
+        raise DataError(f"{path}: is a canonical table already; prepare it further with --layout table")
+    return Source(table.meta, table.count, usable_records(table, problems))
 
 
 def read_fer2013(path: Path, *, spec: CropSpec, splits: Sequence[str] = SPLITS) -> Samples:
