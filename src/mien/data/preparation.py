@@ -80,9 +80,10 @@ def prepare(
         write_table(partial, meta, records, overwrite=True, shown=output)
         if preparation.duplicates is not None:
             first = open_table(partial)
-            drop_duplicates(first, check_table(first, track=track), partial, near=preparation.duplicates == "near")
+            near = preparation.duplicates == "near"
+            drop_duplicates(first, check_table(first, track=track), partial, near=near, shown=output)
         if preparation.scale_on is not None:
-            store_scaling(open_table(partial), preparation.scale_on, partial, overwrite=True, track=track)
+            store_scaling(open_table(partial), preparation.scale_on, partial, shown=output, track=track)
     return open_table(output)
 
 

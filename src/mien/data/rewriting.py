@@ -108,7 +108,7 @@ def merge_tables(
     return open_table(output), total - count
 
 
-def drop_duplicates(table: Table, findings: Findings, output: Path, *, near: bool) -> int:
+def drop_duplicates(table: Table, findings: Findings, output: Path, *, near: bool, shown: Path | None = None) -> int:
     """Write a table again with one picture of each group of duplicates (see `Duplicates.repeats`).
 
     Args:
@@ -116,6 +116,7 @@ def drop_duplicates(table: Table, findings: Findings, output: Path, *, near: boo
         findings: of `check_table` on that table.
         output: the Parquet file to make; it is replaced where it exists.
         near: whether near duplicates go, too.
+        shown: the name for errors, where `output` is a temporary file.
 
     Returns:
         The number of pictures that were left out.
@@ -126,19 +127,27 @@ def drop_duplicates(table: Table, findings: Findings, output: Path, *, near: boo
     gone = findings.duplicates.repeats([row.split for row in findings.rows], near=near)
     done = f"without {len(gone)} {'exact and near' if near else 'exact'} duplicates"
     meta = replace(table.meta, preparation=(*table.meta.preparation, done))
-    write_table(output, meta, (row for number, row in enumerate(table.records()) if number not in gone), overwrite=True)
+    kept = (row for number, row in enumerate(table.records()) if number not in gone)
+    write_table(output, meta, kept, overwrite=True, shown=shown)
     return len(gone)
 
 
-def store_scaling(table: Table, split: str, output: Path, *, overwrite: bool = False, track: Track = silent) -> Table:
+def store_scaling(table: Table, split: str, output: Path, *, shown: Path | None = None, track: Track = silent) -> Table:
     """Write a table again with min-max scaling fitted on one split in its metadata; the pictures stay as they are.
+
+    Args:
+        table: what to write.
+        split: what to fit on.
+        output: the Parquet file to make; it is replaced where it exists.
+        shown: the name for errors, where `output` is a temporary file.
+        track: shows progress.
 
     Raises:
         UsageError: the table has no such split.
-        OutputError: the file exists or cannot be written.
+        OutputError: the file cannot be written.
     """
     meta = replace(table.meta, scaling=fit_scaling(table, split, track=track))
-    write_table(output, meta, table.records(), overwrite=overwrite)
+    write_table(output, meta, table.records(), overwrite=True, shown=shown)
     return open_table(output)
 
 
