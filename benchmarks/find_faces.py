@@ -13,7 +13,6 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from measurements import write_rows
-
 from mien.inference.detectors import open_detector
 from mien.inference.image import read_picture
 from mien.model_card import FER2013_CROP
@@ -28,7 +27,9 @@ def drawn_boxes(folder: Path) -> dict[str, list[Box]]:
     photos: dict[str, list[Box]] = {NO_PERSON: []}
     for listing in ("training.xml", "testing.xml"):
         for image in ElementTree.parse(folder / listing).getroot().iter("image"):
-            corners = [[int(box.get(key, "0")) for key in ("left", "top", "width", "height")] for box in image.iter("box")]
+            corners = [
+                [int(box.get(key, "0")) for key in ("left", "top", "width", "height")] for box in image.iter("box")
+            ]
             photos[str(image.get("file"))] = [Box(x, y, x + width, y + height) for x, y, width, height in corners]
     return photos
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measurements import write_rows
 
+from measurements import write_rows
 from mien import Analyzer
 from mien.errors import WeightsError
 from mien.inference.session import Session

@@ -1,7 +1,7 @@
 """Writes the tables of README.md out of benchmarks/results/*.csv, so that no figure is ever typed.
 
-    python benchmarks/tables.py            rewrite the tables
-    python benchmarks/tables.py --check    fail where a table is not what the results say
+python benchmarks/tables.py            rewrite the tables
+python benchmarks/tables.py --check    fail where a table is not what the results say
 """
 
 import argparse
@@ -9,7 +9,6 @@ import csv
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from measurements import RESULTS
 

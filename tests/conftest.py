@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.data.samples import Samples
+from mien.data.encoding import encode_png
+from mien.data.record import Record
+from mien.data.samples import Samples, read_samples
+from mien.data.table import open_table
+from mien.inference.image import read_picture
 from mien.model_card import FER2013_CROP
 
 REPOSITORY = Path(__file__).parent.parent
@@ -33,9 +37,7 @@ def astronaut_pixels(astronaut: Path) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def public_test(shared: Path) -> Samples:
-    from mien.data.sources.fer2013 import read_fer2013
-
-    return read_fer2013(shared / "data" / "fer2013.parquet", spec=FER2013_CROP, splits=["PublicTest"])
+    return read_samples(shared / "data" / "fer2013.parquet", spec=FER2013_CROP, splits=["PublicTest"])
 
 
 @pytest.fixture
@@ -59,3 +61,26 @@ def drawn_samples() -> Samples:
         votes=votes,
         split=np.array(["Training"] * 48 + ["PublicTest"] * 16),
     )
+
+
+@pytest.fixture(scope="session")
+def faces(shared: Path) -> tuple[Record, ...]:
+    """48 different faces of FER-2013 with votes: 24 of Training, 12 of PublicTest, 12 of PrivateTest."""
+    wanted = {"Training": 24, "PublicTest": 12, "PrivateTest": 12}
+    chosen: list[Record] = []
+    table = open_table(shared / "data" / "fer2013.parquet")
+    seen: set[bytes] = set()
+    for group in (0, 7, 8):
+        for record in table._group(group, None):
+            left = wanted[record.split] - sum(other.split == record.split for other in chosen)
+            if left > 0 and record.votes is not None and record.image not in seen:
+                seen.add(record.image)
+                chosen.append(record)
+    assert len(chosen) == 48
+    return tuple(chosen)
+
+
+@pytest.fixture(scope="session")
+def pngs(faces: tuple[Record, ...]) -> tuple[bytes, ...]:
+    """The same faces as gray PNG files."""
+    return tuple(encode_png(np.ascontiguousarray(read_picture(face.image)[..., 0])) for face in faces)

@@ -10,17 +10,21 @@ from mien.errors import OutputError
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well, it takes the place of `path` in one step.
 
     A kill, an error or a full disk within the block leaves what was there before, and no half-written file.
 
     Args:
         path: where the file should stand; its folder is made if it is not there.
+        overwrite: whether a file that stands there may be replaced.
+        shown: the name for errors, where `path` is a temporary file itself.
 
     Raises:
-        OutputError: the place cannot be written, or the disk is full.
+        OutputError: the file exists and may not be replaced, the place cannot be written, or the disk is full.
     """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +36,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place or make room"
+            f"{shown or path}: cannot be written ({error.strerror or error}); choose another place or make room"
         ) from error
     finally:
         if temporary is not None:

@@ -3,6 +3,8 @@ import sys
 import numpy as np
 import pytest
 
+from mien.data import samples as samples_in_memory
+
 
 def test_without_the_extra_it_is_named(mien, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -29,15 +31,13 @@ def test_wrong_recipe_or_data_stops_before_the_work(mien, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_train_export_and_use(mien, astronaut, shared, tmp_path, monkeypatch):
     """The whole making of a model, small: recipe to run, run to file, file to answer."""
-    from mien.data.sources import fer2013
-
-    original = fer2013.read_fer2013
+    original = samples_in_memory.read_samples
 
     def first_of_each(path, *, spec, splits):
-        samples = original(path, spec=spec, splits=splits)
-        return samples.take(np.concatenate([np.flatnonzero(samples.split == split)[:64] for split in splits]))
+        found = original(path, spec=spec, splits=splits)
+        return found.take(np.concatenate([np.flatnonzero(found.split == split)[:64] for split in splits]))
 
-    monkeypatch.setattr(fer2013, "read_fer2013", first_of_each)
+    monkeypatch.setattr(samples_in_memory, "read_samples", first_of_each)
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(
         "name = 'tiny'\n[model]\nwidths = [8, 8]\ndepths = [1, 1]\n"

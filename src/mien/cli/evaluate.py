@@ -15,7 +15,8 @@ def evaluate(
 ) -> None:
     """Score a model on labelled pictures, one forward pass each, with 95 % bootstrap intervals.
 
-    Rows called "without repeats" leave out pictures that stand, pixel by pixel, in Training too.
+    Rows called "without repeats" leave out pictures of which Training has a near duplicate, exact and mirrored ones
+    included.
     """
     from rich.console import Console
     from rich.table import Table

@@ -41,3 +41,15 @@ def progress_bar(what: str, *, total: float | None, shown: bool = True) -> Itera
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as progress:
         yield Advance(progress, progress.add_task(what, total=total))
+
+
+def track(items: Iterable[Item], *, what: str, total: int | None = None) -> Iterator[Item]:
+    """Yield items under a progress bar.
+
+    Args:
+        items: what is worked on.
+        what: the work, as the bar names it.
+        total: how many items there are, None where nobody knows.
+    """
+    with progress_bar(what, total=total) as advance:
+        yield from advance.over(items)

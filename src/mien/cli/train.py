@@ -20,7 +20,7 @@ def train(
 
     Checkpoints are written every epoch; after an interruption, the same command with --resume goes on.
     """
-    from mien.data.sources.fer2013 import read_fer2013
+    from mien.data.samples import read_samples
     from mien.errors import import_extra
     from mien.model_card import FER2013_CROP
 
@@ -30,7 +30,7 @@ def train(
     from mien.training.run import train as train_run
 
     folder = output or Path("runs") / read_recipe(recipe).name
-    samples = read_fer2013(data, spec=FER2013_CROP, splits=("Training", "PublicTest"))
+    samples = read_samples(data, spec=FER2013_CROP, splits=("Training", "PublicTest"))
     weights = train_run(recipe, samples.of_split("Training"), samples.of_split("PublicTest"), folder, resume=resume)
     print(f"weights of the best epoch: {weights}\nnext: mien export {folder} --data {data} --output {folder.name}.onnx")
 
@@ -41,7 +41,7 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
 ) -> None:
     """Export a run as one ONNX file with its card: temperatures fitted and scores measured on PublicTest."""
-    from mien.data.sources.fer2013 import read_fer2013
+    from mien.data.samples import read_samples
     from mien.errors import import_extra
     from mien.model_card import FER2013_CROP
 
@@ -49,5 +49,5 @@ def export(
         import_extra(module, extra="train", purpose="exporting")
     from mien.export import export_run
 
-    card = export_run(run, read_fer2013(data, spec=FER2013_CROP, splits=("PublicTest",)), output, spec=FER2013_CROP)
+    card = export_run(run, read_samples(data, spec=FER2013_CROP, splits=("PublicTest",)), output, spec=FER2013_CROP)
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")

@@ -1,11 +1,20 @@
-"""Labelled faces in memory, ready for a network: what every data source becomes."""
+"""Labelled faces in memory, ready for a network: what every table becomes."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import DataError
+from mien.data.record import Record, TableMeta
+from mien.data.table import Table, open_table
+from mien.data.votes import MISSING, VOTE_COLUMNS
+from mien.errors import DataError, PictureError
+from mien.inference.crops import crop_whole
+from mien.inference.image import read_picture
+from mien.labels import FER7, LabelSet
+from mien.model_card import CropSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,9 +24,14 @@ class Samples:
     Attributes:
         ids: (n,) names of the pictures, unique within their dataset.
         crops: (n, channels, size, size) uint8, as `mien.inference.crops.crop_faces` makes them.
-        fer7: (n,) int64, index into `mien.labels.FER7`.
+        fer7: (n,) int64, index into `mien.labels.FER7`; `mien.data.votes.MISSING` for other labels and for none.
         votes: (n, 10) float32, counts in the order of `mien.data.votes.VOTE_COLUMNS`; NaN rows where there are none.
         split: (n,) names of the splits.
+        codes: (n,) int64, index into the table's own label set, `MISSING` where there is no label; None where the
+            samples come from no table.
+        present: (n, labels) bool, every label that applies, in the order of the table's label set for several labels;
+            rows of False where nobody asked. None where the samples come from no table.
+        meta: what the table says about itself, None where the samples come from no table.
     """
 
     ids: NDArray[np.str_]
@@ -25,13 +39,25 @@ class Samples:
     fer7: NDArray[np.int64]
     votes: NDArray[np.float32]
     split: NDArray[np.str_]
+    codes: NDArray[np.int64] | None = None
+    present: NDArray[np.bool_] | None = None
+    meta: TableMeta | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
         """Return the samples at these positions, or where a mask is true."""
-        return Samples(self.ids[index], self.crops[index], self.fer7[index], self.votes[index], self.split[index])
+        return Samples(
+            self.ids[index],
+            self.crops[index],
+            self.fer7[index],
+            self.votes[index],
+            self.split[index],
+            None if self.codes is None else self.codes[index],
+            None if self.present is None else self.present[index],
+            self.meta,
+        )
 
     def of_split(self, name: str) -> "Samples":
         """Return the samples of one split.
@@ -45,7 +71,96 @@ class Samples:
         return self.take(chosen)
 
 
+def read_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None = None) -> Samples:
+    """Read a canonical table, or FER-2013's Parquet file, into memory.
+
+    Args:
+        path: the Parquet file.
+        spec: size and colour of the crops to make.
+        splits: which splits to read; None for all.
+
+    Raises:
+        DataError: not such a file, a column is missing, there are no rows of these splits, a label is out of range, or
+            a picture is damaged.
+        MissingExtraError: pyarrow is not installed.
+    """
+    parts = list(iterate_samples(path, spec=spec, splits=splits))
+    if not parts:
+        there = ", ".join(open_table(path).split_counts()) or "no rows"
+        raise DataError(f"{path}: has no pictures of split {', '.join(splits or ())}: there are {there}")
+    return Samples(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.crops for part in parts]),
+        np.concatenate([part.fer7 for part in parts]),
+        np.concatenate([part.votes for part in parts]),
+        np.concatenate([part.split for part in parts]),
+        np.concatenate([part.codes for part in parts if part.codes is not None]),
+        np.concatenate([part.present for part in parts if part.present is not None]),
+        parts[0].meta,
+    )
+
+
+def iterate_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None = None) -> Iterator[Samples]:
+    """Yield the samples of one row group after the other, so that a table larger than memory can be used.
+
+    Row groups without a row of these splits are passed over.
+
+    Args:
+        path: the Parquet file.
+        spec: size and colour of the crops to make.
+        splits: which splits to read; None for all.
+
+    Raises:
+        DataError: see `read_samples`.
+    """
+    table = open_table(path)
+    for records in table.groups(splits=splits):
+        if records:
+            yield samples_of(records, table, spec)
+
+
+def samples_of(records: list[Record], table: Table, spec: CropSpec) -> Samples:
+    """Return rows of a table as samples.
+
+    Raises:
+        DataError: a picture is damaged.
+    """
+    crops = np.empty((len(records), spec.channels, spec.size, spec.size), np.uint8)
+    for crop, record in zip(crops, records, strict=True):
+        try:
+            crop[:] = crop_whole(read_picture(record.image), spec)[0]
+        except PictureError as error:
+            raise DataError(f"{table.path}: picture {record.path}: {error}") from error
+    meta = table.meta
+    present = [[label in (record.labels or ()) for label in meta.multi_set.labels] for record in records]
+    return Samples(
+        ids=np.array([record.path for record in records], np.str_),
+        crops=crops,
+        fer7=_codes(records, FER7),
+        votes=_votes(records, meta),
+        split=np.array([record.split for record in records], np.str_),
+        codes=_codes(records, meta.label_set),
+        present=np.array(present, bool),
+        meta=meta,
+    )
+
+
 def repeated_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
     """Return a mask over `samples`: true where a picture with the very same pixels stands in `others`."""
     known = {crop.tobytes() for crop in others.crops}
     return np.array([crop.tobytes() in known for crop in samples.crops], bool)
+
+
+def _codes(records: list[Record], labels: LabelSet) -> NDArray[np.int64]:
+    index = {label: code for code, label in enumerate(labels.labels)}
+    return np.array([index.get(record.label or "", MISSING) for record in records], np.int64)
+
+
+def _votes(records: list[Record], meta: TableMeta) -> NDArray[np.float32]:
+    votes = np.full((len(records), len(VOTE_COLUMNS)), np.nan, np.float32)
+    if meta.votes != VOTE_COLUMNS:  # other annotators, such as RAF-ML's, are no votes of FER+
+        return votes
+    for row, record in zip(votes, records, strict=True):
+        if record.votes is not None and None not in record.votes:
+            row[:] = record.votes
+    return votes

@@ -17,7 +17,7 @@ MISSING = -1
 """The class index of a picture that a rule leaves out."""
 
 
-def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
+def majority(votes: NDArray[np.float32], *, keep_non_emotions: bool = False) -> NDArray[np.int64]:
     """Return the class of each picture by FER+'s majority rule.
 
     Single votes are dropped as outliers; a class then needs more than half of what is left. Pictures whose winner is
@@ -25,6 +25,7 @@ def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
 
     Args:
         votes: (n, 10) counts, NaN rows where there are no votes.
+        keep_non_emotions: whether unknown and not a face may win like an emotion, as index 8 and 9.
 
     Returns:
         (n,) int64, index into `mien.labels.FERPLUS8`, `MISSING` where the rule leaves the picture out.
@@ -32,11 +33,13 @@ def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
     counts = np.nan_to_num(votes)
     counts = np.where(counts <= 1, 0, counts)
     winner = counts.argmax(axis=1)
-    sure = (counts.max(axis=1) > 0.5 * counts.sum(axis=1)) & (winner < len(FERPLUS8))
+    sure = (counts.max(axis=1) > 0.5 * counts.sum(axis=1)) & (
+        winner < (len(VOTE_COLUMNS) if keep_non_emotions else len(FERPLUS8))
+    )
     return np.where(sure, winner, MISSING)
 
 
-def plurality(votes: NDArray[np.float32]) -> NDArray[np.int64]:
+def plurality(votes: NDArray[np.float32], *, keep_non_emotions: bool = False) -> NDArray[np.int64]:
     """Return the class with the most votes, the first of equals.
 
     Pictures without votes, or whose most frequent vote is unknown or not a face, are left out. On FER-2013's
@@ -44,12 +47,13 @@ def plurality(votes: NDArray[np.float32]) -> NDArray[np.int64]:
 
     Args:
         votes: (n, 10) counts, NaN rows where there are no votes.
+        keep_non_emotions: whether unknown and not a face may win like an emotion, as index 8 and 9.
 
     Returns:
         (n,) int64, index into `mien.labels.FERPLUS8`, `MISSING` where the picture is left out.
     """
     winner = np.nan_to_num(votes).argmax(axis=1)
-    kept = ~np.isnan(votes[:, 0]) & (winner < len(FERPLUS8))
+    kept = ~np.isnan(votes[:, 0]) & (winner < (len(VOTE_COLUMNS) if keep_non_emotions else len(FERPLUS8)))
     return np.where(kept, winner, MISSING)
 
 
@@ -70,3 +74,19 @@ def vote_distribution(votes: NDArray[np.float32]) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = counts / total
     return np.where(total > 0, shares, np.nan).astype(np.float32)
+
+
+def multilabel(votes: NDArray[np.float32], *, at_least: int = 3) -> NDArray[np.bool_]:
+    """Return which emotions are present: those that at least so many annotators named.
+
+    Pictures without votes have none. On FER-2013's PrivateTest, at least 3 of 10 votes give 1.24 labels a picture
+    that has any.
+
+    Args:
+        votes: (n, 10) counts, NaN rows where there are no votes.
+        at_least: number of votes that an emotion needs.
+
+    Returns:
+        (n, 8) bool in the order of `mien.labels.FERPLUS8`.
+    """
+    return np.nan_to_num(votes[:, : len(FERPLUS8)]) >= at_least

@@ -1,4 +1,4 @@
-"""A weight file on a split of FER-2013: every head, every truth, with and without pictures repeated from Training."""
+"""A weight file on a split of FER-2013: every head, every truth, with and without pictures that Training repeats."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.data.samples import repeated_in
-from mien.data.sources.fer2013 import read_fer2013
+from mien.data.duplicates import near_repeated_in
+from mien.data.samples import read_samples
 from mien.evaluation.metrics import METRICS, Estimate, measure
 from mien.evaluation.predictions import TRUTHS, predict
 from mien.files import written_whole
@@ -29,7 +29,7 @@ class SummaryRow:
         data: name of the data file.
         split: of the data.
         head: name of the head.
-        truth: what counted as right; "without repeats" where pictures repeated from Training are left out.
+        truth: what counted as right; "without repeats" where pictures that Training has a near duplicate of are out.
         n: pictures scored.
         metrics: estimates by metric name.
     """
@@ -62,11 +62,11 @@ def summarise(
         DataError: the data is not what it should be, or has no such split.
     """
     session = Session(emotion_model(model))
-    samples = read_fer2013(data, spec=session.card.crop)
+    samples = read_samples(data, spec=session.card.crop)
     chosen = samples.of_split(split)
     fresh = np.ones(len(chosen), bool)
     if split != "Training":
-        fresh = ~repeated_in(chosen, samples.of_split("Training"))
+        fresh = ~near_repeated_in(chosen, samples.of_split("Training"))
     fresh_ids = set(chosen.ids[fresh].tolist())
     heads = [session.card.head(head)] if head else [known for known in session.card.heads if known.name in TRUTHS]
     rows = []

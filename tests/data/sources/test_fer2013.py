@@ -1,67 +1,58 @@
-import io
+"""FER-2013 as one Parquet file, as a layout."""
 
-import numpy as np
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
-from mien.data.sources.fer2013 import read_fer2013
+from mien.data.samples import read_samples
 from mien.data.votes import VOTE_COLUMNS
 from mien.errors import DataError
+from mien.labels import FER7
 from mien.model_card import FER2013_CROP
 
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
 
-
-def columns(count=4):
-    draw = np.random.default_rng(0)
-    faces = draw.integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    pictures = []
-    for number, face in enumerate(faces):
-        buffer = io.BytesIO()
-        Image.fromarray(face).save(buffer, "PNG")
-        pictures.append({"bytes": buffer.getvalue(), "path": f"fer{number:07d}.png"})
-    content = {
-        "image": pictures,
-        "emotion": list(range(count)),
-        "usage": ["Training", "PublicTest"] * (count // 2),
-        **{f"votes_{name}": [1] * (count - 1) + [None] for name in VOTE_COLUMNS},
+def write(path: Path, faces, **changes) -> Path:
+    """Write some faces with FER-2013's own columns."""
+    columns = {
+        "image": [{"bytes": face.image, "path": face.path} for face in faces],
+        "emotion": [FER7.index(face.label) for face in faces],
+        "usage": [face.split for face in faces],
     }
-    return content, faces
-
-
-def write(path, content, rows_a_group=3):
-    parquet.write_table(pyarrow.table(content), path, row_group_size=rows_a_group)
+    columns |= {f"votes_{name}": [face.votes[index] for face in faces] for index, name in enumerate(VOTE_COLUMNS)}
+    pq.write_table(pa.table(columns | changes), path)
     return path
 
 
-def test_reads_pictures_labels_and_votes(tmp_path):
-    content, faces = columns()
-    samples = read_fer2013(write(tmp_path / "f.parquet", content), spec=FER2013_CROP)
-    assert (samples.crops[:, 0] == faces).all()
-    assert samples.fer7.tolist() == [0, 1, 2, 3]
-    assert samples.ids.tolist() == [f"fer{number:07d}.png" for number in range(4)]
-    assert (samples.votes[:3] == 1).all()
-    assert np.isnan(samples.votes[3]).all()
-    chosen = read_fer2013(tmp_path / "f.parquet", spec=FER2013_CROP, splits=["PublicTest"])
-    assert chosen.fer7.tolist() == [1, 3]
+def test_the_rows_come_as_they_are(tmp_path: Path, faces, read) -> None:
+    meta, records, problems = read("fer2013-parquet", write(tmp_path / "x.parquet", faces))
+    assert (meta.label_set, meta.votes, len(problems)) == (FER7, VOTE_COLUMNS, 0)
+    assert records == list(faces)
 
 
-def test_wrong_files_say_what_is_wrong(tmp_path):
-    with pytest.raises(DataError, match=r"none\.parquet: no such file"):
-        read_fer2013(tmp_path / "none.parquet", spec=FER2013_CROP)
-    (tmp_path / "text.parquet").write_text("emotion,pixels,Usage")
-    with pytest.raises(DataError, match=r"text\.parquet: is not a Parquet file"):
-        read_fer2013(tmp_path / "text.parquet", spec=FER2013_CROP)
-    content, _ = columns()
-    del content["usage"]
-    with pytest.raises(DataError, match="column 'usage' is missing; there are image, emotion"):
-        read_fer2013(write(tmp_path / "a.parquet", content), spec=FER2013_CROP)
-    content, _ = columns()
-    content["emotion"][2] = 9
-    with pytest.raises(DataError, match=r"'emotion' has codes outside 0\.\.6"):
-        read_fer2013(write(tmp_path / "b.parquet", content), spec=FER2013_CROP)
-    content, _ = columns()
-    content["image"][1]["bytes"] = b"broken"
-    with pytest.raises(DataError, match=r"picture fer0000001\.png: 6 bytes: is not a picture"):
-        read_fer2013(write(tmp_path / "c.parquet", content), spec=FER2013_CROP)
+def test_a_broken_picture_is_left_out(tmp_path: Path, faces, read) -> None:
+    pictures = [{"bytes": face.image, "path": face.path} for face in faces[:4]]
+    pictures[2]["bytes"] = pictures[2]["bytes"][:100]
+    _, records, problems = read("fer2013-parquet", write(tmp_path / "x.parquet", faces[:4], image=pictures))
+    assert len(records) == 3
+    assert faces[2].path in problems.found[0].place
+
+
+def test_a_picture_without_a_name_gets_that_of_its_row(tmp_path: Path, faces, read) -> None:
+    pictures = [{"bytes": face.image, "path": None if number == 30 else face.path} for number, face in enumerate(faces)]
+    path = write(tmp_path / "x.parquet", faces, image=pictures)
+    assert read("fer2013-parquet", path)[1][30].path == "row0000030.png"
+    samples = read_samples(path, spec=FER2013_CROP, splits=[faces[30].split])
+    assert "row0000030.png" in samples.ids
+
+
+def test_codes_of_another_dataset_stop(tmp_path: Path, faces) -> None:
+    path = write(tmp_path / "x.parquet", faces[:2], emotion=[0, 7])
+    with pytest.raises(DataError, match=r"column 'emotion' has the code 7, allowed are 0\.\.6"):
+        read_samples(path, spec=FER2013_CROP)
+
+
+def test_a_canonical_table_needs_no_preparation(make_table, read) -> None:
+    with pytest.raises(DataError, match="is a canonical table already"):
+        read("fer2013-parquet", make_table().path)

@@ -1,0 +1,190 @@
+"""What the checks found, as one HTML file that needs nothing but itself."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from mien.data.checks import Findings
+from mien.data.problems import Problems
+from mien.data.sheets import NO_LABEL, data_url, pictures_at
+from mien.data.table import Table
+from mien.files import written_whole
+
+SHOWN_GROUPS = 24
+SHOWN_PROBLEMS = 50
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text-align: left; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+tr + tr td { border-top: 1px solid #8884; }
+.bar { display: inline-block; height: .75rem; background: #4c78a8; min-width: 1px; }
+.track { width: 4rem; } .splits { display: flex; flex-wrap: wrap; gap: 0 1rem; }
+.group { display: inline-block; margin: 0 1.2rem 1rem 0; vertical-align: top; font-size: .8rem; }
+.group figure { display: inline-block; margin: 0 .3rem 0 0; width: 92px; overflow-wrap: anywhere; }
+.group img { width: 88px; height: 88px; object-fit: contain; image-rendering: pixelated; display: block; }
+.good { color: #2a7f3f; } .bad { color: #b3261e; }
+"""
+
+
+def write_report(
+    path: Path, table: Table, findings: Findings, problems: Problems | None = None, *, overwrite: bool = False
+) -> None:
+    """Write the report on a table.
+
+    Args:
+        path: the HTML file to make.
+        table: what was checked.
+        findings: of `mien.data.checks.check_table` on that table.
+        problems: what was left out when the table was made, None where that is not known.
+        overwrite: whether the file may be replaced.
+
+    Raises:
+        OutputError: the file exists or cannot be written.
+    """
+    sections = [
+        _summary(table, findings),
+        _problems(problems) if problems is not None else "",
+        _balance(table, findings),
+        _leaks(findings),
+        _groups(table, findings),
+        _blanks(findings),
+    ]
+    title = f"{escape(table.path.name)}: what is in it"
+    page = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><h1>{title}</h1>'
+        f"{''.join(sections)}</html>\n"
+    )
+    with written_whole(path, overwrite=overwrite) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def _summary(table: Table, findings: Findings) -> str:
+    meta = table.meta
+    sizes = sorted({row.size for row in findings.rows})
+    shown = ", ".join(f"{width}x{height}" for width, height in sizes[:5]) + (", ..." if len(sizes) > 5 else "")
+    gray = sum(row.is_gray for row in findings.rows)
+    facts = [
+        ("pictures", f"{len(findings.rows):,}"),
+        ("sizes in pixels", f"{shown}"),
+        ("gray / colour", f"{gray:,} / {len(findings.rows) - gray:,}"),
+        ("label set", f"{meta.label_set.name}: {', '.join(meta.label_set.labels)}"),
+        ("prepared from layout", meta.layout),
+        ("preparation", "; ".join(meta.preparation) or "none"),
+        ("licence", meta.license),
+    ]
+    if findings.labels_a_picture is not None:
+        facts.append(("labels a picture, where there are several", f"{findings.labels_a_picture:.2f}"))
+    return _table((), [(name, value) for name, value in facts])
+
+
+def _problems(problems: Problems) -> str:
+    if not problems:
+        return '<h2>Left out</h2><p class="good">Nothing: every row could be used.</p>'
+    kinds = _table(("what was wrong", "rows"), [(kind, count) for kind, count in problems.counts.most_common()])
+    listed = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems.found[:SHOWN_PROBLEMS])
+    more = len(problems) - min(len(problems.found), SHOWN_PROBLEMS)
+    tail = f"<p>... and {more:,} more.</p>" if more > 0 else ""
+    return f'<h2>Left out: <span class="bad">{len(problems):,}</span></h2>{kinds}<ul>{listed}</ul>{tail}'
+
+
+def _balance(table: Table, findings: Findings) -> str:
+    parts = ['<h2>Balance of the classes</h2><div class="splits">']
+    names: tuple[str | None, ...] = (*table.meta.label_set.labels, None)
+    for split, counts in findings.balance.items():
+        total, most = sum(counts.values()), max(counts.values())
+        rows = [
+            (
+                name or NO_LABEL,
+                counts[name],
+                f"{100 * counts[name] / total:.1f} %",
+                _Html(
+                    f'<div class="track"><span class="bar" style="width:{100 * counts[name] / most:.1f}%"></span></div>'
+                ),
+            )
+            for name in names
+            if name is not None or counts[name]
+        ]
+        parts.append(
+            f"<div><h3>{escape(split)}: {total:,}</h3>{_table(('class', 'pictures', 'share', ''), rows)}</div>"
+        )
+    return "".join([*parts, "</div>"])
+
+
+def _leaks(findings: Findings) -> str:
+    parts = ["<h2>Leakage between splits</h2>"]
+    if findings.leaks:
+        rows = [(leak.split, leak.pictures, leak.other, leak.exact, leak.near) for leak in findings.leaks]
+        parts.append(
+            _table(("split", "pictures", "also stand in", "with the same pixels", "with near duplicates"), rows)
+        )
+    else:
+        parts.append('<p class="good">No picture stands in two splits.</p>')
+    if shared := findings.shared_subjects:
+        parts.append(
+            f'<p class="bad">{len(shared):,} subjects stand in more than one split: '
+            f"{escape(', '.join(list(shared)[:10]))}.</p>"
+        )
+    return "".join(parts)
+
+
+def _groups(table: Table, findings: Findings) -> str:
+    exact, near = findings.duplicates.exact, findings.duplicates.near
+    rows = [
+        ("exact duplicates", len(exact), sum(map(len, exact)), len(findings.conflicts(near=False))),
+        ("near duplicates, exact ones included", len(near), sum(map(len, near)), len(findings.conflicts(near=True))),
+    ]
+    head = _table(("", "groups", "pictures in them", "groups with different labels"), rows)
+    shown = [group[:6] for group in (findings.conflicts(near=True) or near)[:SHOWN_GROUPS]]
+    pictures = pictures_at(table, {member for group in shown for member in group})
+    figures = "".join(
+        '<div class="group">'
+        + "".join(
+            f'<figure><img alt="" src="{data_url(pictures[member].image)}">'
+            f"<figcaption>{escape(pictures[member].label or NO_LABEL)}<br>{escape(pictures[member].split)}<br>"
+            f"{escape(Path(pictures[member].path).stem)}</figcaption></figure>"
+            for member in group
+        )
+        + "</div>"
+        for group in shown
+    )
+    which = "Groups with different labels" if findings.conflicts(near=True) else "Groups"
+    note = f"<h3>{which}: the first {SHOWN_GROUPS} at most</h3>{figures}" if shown else ""
+    return f"<h2>Duplicates</h2>{head}{note}"
+
+
+def _blanks(findings: Findings) -> str:
+    if not findings.blank:
+        return '<h2>Blank pictures</h2><p class="good">None.</p>'
+    names = ", ".join(findings.blank[:40]) + (", ..." if len(findings.blank) > 40 else "")
+    return f'<h2>Blank pictures: <span class="bad">{len(findings.blank):,}</span></h2><p>{escape(names)}</p>'
+
+
+class _Html(str):
+    """Text that is HTML already."""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    body = list(rows)
+    numeric = [all(isinstance(row[column], int) for row in body) for column in range(len(body[0]))]
+    top = "".join(f"<th{_align(numeric[column])}>{escape(name)}</th>" for column, name in enumerate(head))
+    lines = "".join(
+        "<tr>"
+        + "".join(f"<td{_align(numeric[column])}>{_cell(cell)}</td>" for column, cell in enumerate(row))
+        + "</tr>"
+        for row in body
+    )
+    return f"<table>{f'<tr>{top}</tr>' if top else ''}{lines}</table>"
+
+
+def _align(numeric: bool) -> str:
+    return ' class="n"' if numeric else ""
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, _Html):
+        return cell
+    return escape(f"{cell:,}" if isinstance(cell, int) else str(cell))

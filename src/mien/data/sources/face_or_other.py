@@ -1,0 +1,111 @@
+"""Layout ``face-or-other``: what a gate learns from, faces and pictures of other things.
+
+    DATA/faces/*.jpg    DATA/other/*.jpg              one folder with two
+    FACES --other THINGS                              each a folder with pictures anywhere below, or a Parquet table
+
+A Parquet table needs only a column ``image`` (struct of bytes and path). Where the table of other things names classes
+(``category`` or ``label``), pictures of persons are no other things: they are left out and counted.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mien.data.problems import Problems
+from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.sources.source import (
+    PICTURE_SUFFIXES,
+    Source,
+    SourceOptions,
+    is_picture,
+    need_folder,
+    subfolders,
+    usable_picture,
+)
+from mien.errors import DataError, import_extra
+from mien.labels import FACE2, spelled_label
+
+PERSONS = frozenset({"person", "persons", "people", "human", "humans", "face", "faces"})
+
+
+def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -> Source:
+    """Open faces and other things.
+
+    Args:
+        path: a folder with the folders ``faces`` and ``other``, or the faces alone.
+        options: `second` holds the other things where `path` is the faces alone.
+        problems: collects broken pictures, and persons among the other things.
+
+    Raises:
+        DataError: one of the two is missing.
+    """
+    if options.second is None:
+        need_folder(path, "face-or-other")
+        parts = {spelled_label(folder.name): folder for folder in subfolders(path)}
+        faces, others = parts.get("face"), parts.get("other")
+        if faces is None or others is None:
+            raise DataError(
+                f"{path}: holds no folders 'faces' and 'other', but "
+                f"{', '.join(folder.name for folder in subfolders(path)[:10]) or 'none'}; "
+                "rename them, or give the faces as SOURCE and the rest with --other"
+            )
+    else:
+        faces, others = path, options.second
+    meta = TableMeta(label_set=FACE2, license="that of the two sources; say it with --license", layout="face-or-other")
+    return Source(meta, None, _both(faces, others, problems))
+
+
+def _both(faces: Path, others: Path, problems: Problems) -> Iterator[Record]:
+    yield from _part(faces, "face", problems)
+    yield from _part(others, "other", problems)
+
+
+def _part(path: Path, label: str, problems: Problems) -> Iterator[Record]:
+    if path.is_dir():
+        yield from _folder(path, label, problems)
+    elif path.is_file():
+        yield from _parquet(path, label, problems)
+    else:
+        raise DataError(f"{path}: no such folder or Parquet table; give one that holds the {label} pictures")
+
+
+def _folder(path: Path, label: str, problems: Problems) -> Iterator[Record]:
+    for file in sorted(path.rglob("*")):
+        if file.suffix.casefold() not in PICTURE_SUFFIXES or not file.is_file():
+            continue
+        if label == "other" and PERSONS & {part.casefold() for part in file.relative_to(path).parts[:-1]}:
+            problems.add(str(file), "is a person among the other things")
+            continue
+        content = usable_picture(file, problems)
+        if content is not None:
+            name = file.relative_to(path.parent).as_posix()
+            yield Record(image=content, path=name, label=label, split=UNSPLIT, source=path.name)
+
+
+def _parquet(path: Path, label: str, problems: Problems) -> Iterator[Record]:
+    parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="reading a Parquet table")
+    try:
+        file: Any = parquet.ParquetFile(path)
+    except Exception as error:  # pyarrow's errors have no common base
+        raise DataError(f"{path}: is neither a folder nor a Parquet table ({error})") from error
+    names = file.schema_arrow.names
+    if "image" not in names:
+        raise DataError(f"{path}: column 'image' is missing; there are {', '.join(names)}")
+    wanted = [name for name in ("image", "category", "label", "split", "usage") if name in names]
+    for batch in file.iter_batches(batch_size=1024, columns=wanted):
+        for row in batch.to_pylist():
+            record = _row(row, path, label, problems)
+            if record is not None:
+                yield record
+
+
+def _row(row: dict[str, Any], path: Path, label: str, problems: Problems) -> Record | None:
+    content, name = row["image"]["bytes"], str(row["image"]["path"])
+    kind = str(row.get("category") or row.get("label") or "")
+    if label == "other" and kind.casefold() in PERSONS:
+        problems.add(f"{path}, {name}", "is a person among the other things")
+        return None
+    if not is_picture(content, f"{path}, {name}", problems):
+        return None
+    split = str(row.get("split") or row.get("usage") or UNSPLIT)
+    return Record(image=content, path=name, label=label, split=split, source=path.stem)

@@ -1,0 +1,148 @@
+"""Layout ``folders``: a folder for each class, with or without folders for the splits above.
+
+    DATA/train/happy/1.png    DATA/test/sad/2.png        splits, then classes
+    DATA/happiness/1.png      DATA/Sadness/2.png         classes only; the split is "all"
+
+Class names are taken in every spelling of `mien.labels.LABEL_SPELLINGS`; a folder ``unlabelled`` holds pictures without
+a label. When `mien data export` made the folders, what they cannot hold of a table (order, votes, subjects, names)
+lies beside them in ``mien-rows.parquet`` and is read again, so that table -> folders -> table loses nothing. The folder
+in which a picture stands decides its label and split: who moves a picture corrects it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mien.data.problems import Problems
+from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.sources.source import (
+    Source,
+    SourceOptions,
+    need_folder,
+    picture_files,
+    split_of,
+    subfolders,
+    usable_picture,
+)
+from mien.data.table import Table, open_table
+from mien.errors import DataError
+from mien.labels import smallest_label_set, spelled_label
+
+LICENSE = "unknown; say it with --license"
+
+UNLABELLED = "unlabelled"
+"""The folder of pictures without a label."""
+
+SIDECAR = "mien-rows.parquet"
+"""The rows of an exported table without their pictures; the number that a file's name begins with is its row."""
+
+
+@dataclass(frozen=True)
+class ClassFolder:
+    """A folder of pictures of one class.
+
+    Attributes:
+        path: of the folder.
+        label: what its pictures show, None for unlabelled ones.
+        split: the split that it belongs to.
+    """
+
+    path: Path
+    label: str | None
+    split: str
+
+
+def open_folders(path: Path, options: SourceOptions, problems: Problems) -> Source:
+    """Open class folders.
+
+    Args:
+        path: the folder that holds them, or the folders of the splits.
+        options: nothing of it is used.
+        problems: collects unknown folders and broken pictures.
+
+    Raises:
+        DataError: no such folder, or no class folder in it.
+    """
+    del options
+    need_folder(path, "folders")
+    files = [
+        (folder, picture)
+        for folder in class_folders(path, problems)
+        for picture in picture_files(folder.path, problems)
+    ]
+    if (path / SIDECAR).is_file():
+        rows = open_table(path / SIDECAR)
+        return Source(rows.meta, rows.count, _exported(rows, files, problems))
+    labels = smallest_label_set(folder.label for folder, _ in files if folder.label)
+    meta = TableMeta(label_set=labels, license=LICENSE, layout="folders")
+    return Source(meta, len(files), _records(path, files, problems))
+
+
+def class_folders(path: Path, problems: Problems) -> list[ClassFolder]:
+    """Return the class folders below a folder; folders with other names are problems.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = []
+    for entry in subfolders(path):
+        split = split_of(entry.name)
+        if split is None:
+            found += _class_folder(entry, UNSPLIT, problems)
+            continue
+        for inner in subfolders(entry):
+            found += _class_folder(inner, split, problems)
+    if not found:
+        names = ", ".join(entry.name for entry in subfolders(path)[:10]) or "no folders"
+        raise DataError(
+            f"{path}: holds no class folder such as angry or happiness, but {names}; "
+            "give the folder that holds the class folders, or choose another --layout"
+        )
+    return found
+
+
+def count_pictures(folder: Path) -> int:
+    """Return the number of files anywhere below a folder."""
+    return sum(entry.is_file() for entry in folder.rglob("*"))
+
+
+def _class_folder(folder: Path, split: str, problems: Problems) -> list[ClassFolder]:
+    if folder.name.casefold() == UNLABELLED:
+        return [ClassFolder(folder, None, split)]
+    label = spelled_label(folder.name)
+    if label is None:
+        problems.add(str(folder), "is no class that mien knows", f"{count_pictures(folder)} files")
+        return []
+    return [ClassFolder(folder, label, split)]
+
+
+def _records(root: Path, files: list[tuple[ClassFolder, Path]], problems: Problems) -> Iterator[Record]:
+    for folder, picture in files:
+        content = usable_picture(picture, problems)
+        if content is not None:
+            yield Record(
+                image=content,
+                path=picture.relative_to(root).as_posix(),
+                label=folder.label,
+                split=folder.split,
+                source=root.resolve().name,
+            )
+
+
+def _exported(rows: Table, files: list[tuple[ClassFolder, Path]], problems: Problems) -> Iterator[Record]:
+    on_disk: dict[int, tuple[ClassFolder, Path]] = {}
+    for folder, picture in files:
+        name = re.match(r"(\d+)_", picture.name)
+        if name is None or int(name[1]) >= rows.count or int(name[1]) in on_disk:
+            problems.add(str(picture), f"has no row of its own in {SIDECAR}", f"delete {SIDECAR} to read all pictures")
+        else:
+            on_disk[int(name[1])] = folder, picture
+    for number, row in enumerate(rows.records()):
+        if number not in on_disk:
+            problems.add(f"{rows.path}, row {number}", "its picture is gone", row.path)
+            continue
+        folder, picture = on_disk[number]
+        content = usable_picture(picture, problems)
+        if content is not None:
+            yield replace(row, image=content, label=folder.label, split=folder.split)

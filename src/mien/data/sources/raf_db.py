@@ -1,0 +1,107 @@
+"""Layout ``raf-db``: RAF-DB's single-label subset, 15,339 aligned pictures of seven classes.
+
+    basic/EmoLabel/list_patition_label.txt    a line a picture: train_00001.jpg 5
+    basic/Image/aligned/train_00001_aligned.jpg
+
+The file is spelled "patition" by its authors. Codes are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger,
+7 neutral; the picture's name says train or test. Source: Li, Deng & Du 2017, "Reliable Crowdsourcing and Deep
+Locality-Preserving Learning for Expression Recognition in the Wild" (CVPR), and the readme that comes with the data
+(whdeng.cn/RAF/model1.html).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mien.data.problems import Problems
+from mien.data.record import Record, TableMeta
+from mien.data.sources.source import Source, SourceOptions, need_folder, split_of, usable_picture
+from mien.errors import DataError
+from mien.labels import RAF7
+
+LICENSE = "non-commercial research only, on application to its authors (whdeng.cn/RAF/model1.html)"
+
+LABEL_FILES = ("list_patition_label.txt", "list_partition_label.txt")
+
+
+def open_raf_db(path: Path, options: SourceOptions, problems: Problems) -> Source:
+    """Open RAF-DB.
+
+    Args:
+        path: the folder ``basic``, the folder around it, or any that holds the label file and the aligned pictures.
+        options: nothing of it is used.
+        problems: collects lines that cannot be used, and pictures that are missing or broken.
+
+    Raises:
+        DataError: no such folder, or the label file or the folder of pictures is not in it.
+    """
+    del options
+    need_folder(path, "raf-db")
+    labels = find_below(path, LABEL_FILES, layout="raf-db")
+    pictures = aligned_folder(path, layout="raf-db")
+    lines = label_lines(labels)
+    meta = TableMeta(label_set=RAF7, license=LICENSE, layout="raf-db")
+    return Source(meta, len(lines), _records(lines, labels, pictures, problems))
+
+
+def find_below(root: Path, names: tuple[str, ...], *, layout: str) -> Path:
+    """Return the first file of one of these names in a folder or anywhere below.
+
+    Raises:
+        DataError: there is none.
+    """
+    for name in names:
+        for file in sorted(root.rglob(name)):
+            return file
+    raise DataError(f"{root}: {names[0]} is not in it; layout {layout} needs the folder with the labels and pictures")
+
+
+def aligned_folder(root: Path, *, layout: str) -> Path:
+    """Return the folder ``aligned`` that holds the pictures; some archives unpack to ``aligned/aligned``.
+
+    Raises:
+        DataError: there is none.
+    """
+    folders = sorted(root.rglob("aligned"), key=lambda folder: -len(folder.parts))
+    for folder in folders:
+        if any(folder.glob("*_aligned.jpg")):
+            return folder
+    raise DataError(
+        f"{root}: has no folder 'aligned' with pictures; layout {layout} reads aligned pictures, unpack them"
+    )
+
+
+def aligned_file(folder: Path, name: str) -> Path:
+    """Return the aligned picture of a name in a label file: ``aligned/x_aligned.jpg`` for ``x.jpg``."""
+    return folder / f"{Path(name).stem}_aligned.jpg"
+
+
+def label_lines(file: Path) -> list[tuple[int, list[str]]]:
+    """Return (number of the line, its words) of a label file, empty lines left out.
+
+    Raises:
+        DataError: it cannot be read as text.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read as text ({error}); check that it is the right file") from error
+    return [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, problems: Problems) -> Iterator[Record]:
+    for number, words in lines:
+        place = f"{file}, line {number}"
+        if len(words) != 2:
+            problems.add(place, "is not a file name and a code", " ".join(words)[:60])
+            continue
+        name, code = words
+        if not (code.isdecimal() and 1 <= int(code) <= len(RAF7)):
+            problems.add(place, f"is not a code from 1 to {len(RAF7)}", code)
+            continue
+        split = split_of(name.partition("_")[0])
+        if split is None:
+            problems.add(place, "name begins with neither train_ nor test_", name)
+            continue
+        content = usable_picture(aligned_file(pictures, name), problems)
+        if content is not None:
+            yield Record(image=content, path=name, label=RAF7.labels[int(code) - 1], split=split, source="raf-db")

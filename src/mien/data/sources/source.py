@@ -1,0 +1,130 @@
+"""What every layout is read into, and what the layouts share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.data.problems import Problems
+from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.errors import DataError, PictureError
+from mien.inference.image import read_picture
+
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+
+SPLIT_SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "all": UNSPLIT,
+}
+"""How people name the folders of splits; FER-2013's own three names are kept as they are."""
+
+FER2013_SPLITS = ("Training", "PublicTest", "PrivateTest")
+
+NO_PICTURE = "is not a picture that can be read"
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What some layouts need to know besides where the data lies.
+
+    Attributes:
+        second: the second file or folder of a layout that has two: FER+'s votes, the other things of a gate.
+        rule: what decides FER+'s label: ``"fer2013"``, ``"majority"`` or ``"plurality"``.
+        at_least: how many of ten annotators make an emotion present.
+        threshold: share above which an emotion of RAF-ML is present; None for the rule of its authors.
+        split: split of a hub dataset, or None for all of them.
+    """
+
+    second: Path | None = None
+    rule: str = "fer2013"
+    at_least: int = 3
+    threshold: float | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that was found and is ready to be read.
+
+    Attributes:
+        meta: what its table will say about itself.
+        total: number of rows to expect, None where only reading tells.
+        records: the rows; what cannot be used goes to the `Problems` that the layout was opened with.
+    """
+
+    meta: TableMeta
+    total: int | None
+    records: Iterator[Record]
+
+
+def split_of(word: str) -> str | None:
+    """Return the split that a folder's name stands for, None where it stands for none."""
+    return word if word in FER2013_SPLITS else SPLIT_SPELLINGS.get(word.strip().casefold())
+
+
+def need_folder(path: Path, layout: str) -> None:
+    """Check that a source is a folder.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such folder; give the folder that holds the {layout} data")
+    if not path.is_dir():
+        raise DataError(f"{path}: is a file; layout {layout} needs the folder that holds the data")
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted by name, hidden files and folders left out.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); check the permissions of the folder") from error
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted by name, hidden ones left out."""
+    return [entry for entry in entries(folder) if entry.is_dir()]
+
+
+def picture_files(folder: Path, problems: Problems) -> list[Path]:
+    """Return the pictures in a folder, sorted by name; other files are problems, hidden ones are passed over."""
+    pictures = []
+    for entry in entries(folder):
+        if entry.is_dir():
+            continue
+        if entry.suffix.casefold() in PICTURE_SUFFIXES:
+            pictures.append(entry)
+        else:
+            problems.add(str(entry), "is not a picture by its name")
+    return pictures
+
+
+def usable_picture(file: Path, problems: Problems) -> bytes | None:
+    """Return the bytes of a picture, or None where it is broken, which is noted."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        problems.add(str(file), NO_PICTURE, str(error))
+        return None
+    return content if is_picture(content, str(file), problems) else None
+
+
+def is_picture(content: bytes, place: str, problems: Problems) -> bool:
+    """Return whether bytes can be decoded as a picture; if not, that is noted."""
+    try:
+        read_picture(content)
+    except PictureError as error:
+        problems.add(place, NO_PICTURE, str(error))
+        return False
+    return True

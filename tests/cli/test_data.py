@@ -1,0 +1,130 @@
+"""`mien data` from the command line: what is printed, what is made, which exit code."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mien.cli.data import app
+from mien.data.table import open_table
+from mien.errors import DataError, MienError, UsageError
+from tests.data.sources.layouts_on_disk import csv_rows, put, vote_rows, write_csv
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """A function that runs a command and returns what it printed; errors of mien are raised."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> str:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if isinstance(result.exception, MienError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path, faces) -> Path:
+    """A folder with fer2013.csv and fer2013new.csv."""
+    write_csv(tmp_path / "fer2013.csv", csv_rows(faces))
+    write_csv(tmp_path / "fer2013new.csv", vote_rows(faces))
+    return tmp_path
+
+
+def test_layouts_lists_them_all(run) -> None:
+    printed = run("layouts")
+    assert all(name in printed for name in ("fer2013-csv", "raf-ml", "ck+", "huggingface"))
+
+
+def test_prepare_then_info(run, folder: Path) -> None:
+    table = folder / "x.parquet"
+    printed = run("prepare", folder, "--layout", "ferplus", "--output", table, "--report", folder / "r.html")
+    assert "48" in printed
+    assert f"mien data info {table}" in printed
+    assert (folder / "r.html").stat().st_size > 2000
+    printed = run("info", table)
+    assert "Training 24, PublicTest 12, PrivateTest 12" in printed
+    assert "█" in printed
+    assert "exact duplicates: 0 pictures in 0 groups" in printed
+    assert "leakage: none" in printed
+    assert "█" not in run("info", table, "--no-checks")
+
+
+def test_options_of_prepare_reach_the_table(run, folder: Path) -> None:
+    table = folder / "x.parquet"
+    options = ["--gray", "--size", "32", "--drop", "disgust", "--drop", "fear", "--license", "CC0", "--limit", "6"]
+    run("prepare", folder, "-l", "ferplus", "-o", table, *options, "--scale-on", "Training", "--drop-duplicates")
+    meta = open_table(table).meta
+    assert meta.label_set.name == "fer7-without-disgust-fear"
+    assert meta.license == "CC0"
+    assert meta.preparation == ("gray", "size 32", "without disgust", "without fear", "without 0 exact duplicates")
+    assert meta.scaling is not None
+    assert open_table(table).split_counts()["Training"] <= 6
+
+
+def test_what_is_left_out_is_printed(run, folder: Path, faces) -> None:
+    rows = csv_rows(faces)
+    rows[2][1] = "1 2 3"
+    write_csv(folder / "fer2013.csv", rows)
+    printed = run("prepare", folder, "-l", "fer2013-csv", "-o", folder / "x.parquet")
+    assert "left out: 1" in printed
+    assert "1 x pixels are not 2304 numbers" in printed
+    assert "fer2013.csv, row 3" in printed
+    with pytest.raises(DataError, match="row 3: pixels are not 2304 numbers"):
+        run("prepare", folder, "-l", "fer2013-csv", "-o", folder / "y.parquet", "--strict")
+    assert not (folder / "y.parquet").exists()
+
+
+def test_split_merge_and_show(run, folder: Path) -> None:
+    table, split, merged, sheet = (folder / name for name in ("x.parquet", "s.parquet", "m.parquet", "sheet.png"))
+    run("prepare", folder, "-l", "fer2013-csv", "-o", table)
+    assert "train" in run("split", table, "-o", split, "--seed", 1)
+    assert set(open_table(split).split_counts()) == {"train", "validation", "test"}
+    run("split", table, "-o", split, "--shares", "75/25", "--together", "duplicates", "--overwrite")
+    assert open_table(split).meta.preparation == ("split 75/25 by duplicates, seed 0",)
+    assert "96" in run("merge", table, split, "-o", merged)
+    run("show", merged, "-o", sheet)
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_export_and_prepare_again(run, folder: Path) -> None:
+    table, back = folder / "x.parquet", folder / "back.parquet"
+    run("prepare", folder, "-l", "ferplus", "-o", table)
+    assert "wrote 48 pictures" in run("export", table, "-o", folder / "out")
+    run("prepare", folder / "out", "-l", "folders", "-o", back)
+    assert list(open_table(back).records()) == list(open_table(table).records())
+
+
+def test_rename_says_what_it_would_do_and_does_it(run, tmp_path: Path, pngs) -> None:
+    source = put(tmp_path / "in", ["angry/x.png", "happy/y.png", "hungry/z.png"], pngs)
+    printed = run("rename", source, "-o", tmp_path / "out", "--dry-run")
+    assert "x.png -> " in printed
+    assert "2 pictures would be copied; nothing was done" in printed
+    assert "hungry" in printed
+    assert not (tmp_path / "out").exists()
+    assert "copied 2 pictures" in run("rename", source, "-o", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["an_0.png", "ha_0.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("prepare", "x", "-l", "folder", "-o", "y"), "unknown layout 'folder'"),
+        (("split", "x", "-o", "y", "--together", "person"), "unknown way to keep pictures together 'person'"),
+        (("split", "x", "-o", "y", "--shares", "1/2"), "'1/2' are no shares"),
+        (("merge", "x", "-o", "y", "--labels", "fer8"), "unknown label set 'fer8'"),
+    ],
+)
+def test_wrong_usage_exits_with_2(run, arguments: tuple[str, ...], text: str) -> None:
+    with pytest.raises(UsageError, match=text) as error:
+        run(*arguments)
+    assert error.value.exit_code == 2
+
+
+def test_a_file_that_is_not_there_exits_with_1(run, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.parquet: no such file") as error:
+        run("info", tmp_path / "none.parquet")
+    assert error.value.exit_code == 1

@@ -1,0 +1,63 @@
+"""Faces, and pictures of other things."""
+
+from pathlib import Path
+
+import pytest
+
+from mien.data.table import open_table
+from mien.data.writing import write_table
+from mien.errors import DataError
+from mien.labels import FACE2
+from tests.data.sources.layouts_on_disk import put
+
+
+def test_two_folders_in_one(tmp_path: Path, pngs, read) -> None:
+    names = ["Faces/1.png", "Faces/deep/2.png", "other/cat/1.png"]
+    meta, records, problems = read("face-or-other", put(tmp_path, names, pngs))
+    assert (meta.label_set, len(problems)) == (FACE2, 0)
+    assert {record.path: record.label for record in records} == {
+        "Faces/1.png": "face",
+        "Faces/deep/2.png": "face",
+        "other/cat/1.png": "other",
+    }
+
+
+def test_a_table_of_faces_and_the_natural_images(shared: Path, make_table, read) -> None:
+    others = shared / "data" / "natural_images.parquet"
+    _, records, problems = read("face-or-other", make_table().path, second=others)
+    labels = [record.label for record in records]
+    assert labels.count("face") == 48
+    assert labels.count("other") + len(problems) == 6899
+    assert set(problems.counts) == {"is a person among the other things"}
+    assert {record.split for record in records} == {"Training", "PublicTest", "PrivateTest", "all"}
+
+
+def test_two_canonical_tables(tmp_path: Path, faces, make_table, read) -> None:
+    table = make_table()
+    things = write_table(tmp_path / "things.parquet", table.meta, faces[:5])
+    _, records, _ = read("face-or-other", table.path, second=tmp_path / "things.parquet")
+    assert [record.label for record in records] == ["face"] * 48 + ["other"] * things
+    assert open_table(tmp_path / "things.parquet").count == 5
+
+
+def test_persons_are_no_other_things(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["faces/1.png", "other/person/1.png", "other/cat/1.png"], pngs)
+    _, records, problems = read("face-or-other", tmp_path)
+    assert [record.label for record in records] == ["face", "other"]
+    assert problems.counts == {"is a person among the other things": 1}
+
+
+def test_broken_pictures_are_left_out(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["faces/1.png", "faces/2.png", "other/1.png"], [pngs[0], b"broken", pngs[1]])
+    _, records, problems = read("face-or-other", tmp_path)
+    assert (len(records), len(problems)) == (2, 1)
+
+
+def test_one_of_the_two_is_missing(tmp_path: Path, pngs, shared: Path, read) -> None:
+    put(tmp_path, ["faces/1.png", "cats/1.png"], pngs)
+    with pytest.raises(DataError, match="holds no folders 'faces' and 'other', but cats, faces"):
+        read("face-or-other", tmp_path)
+    with pytest.raises(DataError, match="no such folder or Parquet table; give one that holds the other pictures"):
+        read("face-or-other", tmp_path / "faces", second=tmp_path / "none")
+    with pytest.raises(DataError, match="is neither a folder nor a Parquet table"):
+        read("face-or-other", tmp_path / "faces", second=tmp_path / "cats" / "1.png")

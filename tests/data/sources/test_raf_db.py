@@ -1,0 +1,92 @@
+"""RAF-DB's published files, with real pictures in the place of its own."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.errors import DataError
+from mien.inference.image import read_picture
+from mien.labels import RAF7
+from tests.data.sources.layouts_on_disk import aligned_jpeg, put
+
+
+@pytest.fixture
+def raf_db(tmp_path: Path, pngs) -> Path:
+    """RAF-DB with a picture of each class."""
+    names = [f"train_{number:05d}" for number in range(1, 6)] + ["test_0001", "test_0002"]
+    lines = "".join(f"{name}.jpg {code}\n" for code, name in enumerate(names, 1))
+    put(tmp_path, ["basic/EmoLabel/list_patition_label.txt"], [lines.encode()])
+    jpegs = [aligned_jpeg(png) for png in pngs[:7]]
+    put(tmp_path, [f"basic/Image/aligned/{name}_aligned.jpg" for name in names], jpegs)
+    return tmp_path
+
+
+def test_the_published_codes_and_splits(raf_db: Path, read) -> None:
+    meta, records, problems = read("raf-db", raf_db)
+    assert (meta.label_set, len(problems)) == (RAF7, 0)
+    assert [record.label for record in records] == [
+        "surprise",
+        "fear",
+        "disgust",
+        "happiness",
+        "sadness",
+        "anger",
+        "neutral",
+    ]
+    assert [record.split for record in records] == ["train"] * 5 + ["test"] * 2
+    assert records[0].image == (raf_db / "basic/Image/aligned/train_00001_aligned.jpg").read_bytes()
+    assert "non-commercial" in meta.license
+    assert read_picture(records[0].image).shape == (100, 100, 3)
+
+
+def test_an_inner_folder_and_a_doubled_one_do_too(raf_db: Path, read) -> None:
+    assert len(read("raf-db", raf_db / "basic")[1]) == 7
+    inner = raf_db / "basic" / "Image" / "aligned"
+    inner.rename(raf_db / "moved")
+    inner.mkdir()
+    (raf_db / "moved").rename(inner / "aligned")
+    assert len(read("raf-db", raf_db)[1]) == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("train_00001.jpg 8", "is not a code from 1 to 7"),
+        ("train_00001.jpg 0", "is not a code from 1 to 7"),
+        ("train_00001.jpg", "is not a file name and a code"),
+        ("other_00001.jpg 1", "name begins with neither train_ nor test_"),
+        ("train_99999.jpg 1", "is not a picture that can be read"),
+    ],
+)
+def test_a_bad_line_is_left_out(raf_db: Path, read, line, kind) -> None:
+    with (raf_db / "basic/EmoLabel/list_patition_label.txt").open("a") as labels:
+        labels.write(f"{line}\n")
+    _, records, problems = read("raf-db", raf_db)
+    assert len(records) == 7
+    assert problems.counts == {kind: 1}
+
+
+def test_a_broken_picture_is_left_out(raf_db: Path, read) -> None:
+    path = raf_db / "basic/Image/aligned/test_0001_aligned.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+    _, records, problems = read("raf-db", raf_db)
+    assert len(records) == 6
+    assert problems.found[0].place == str(path)
+
+
+def test_missing_parts_are_named(raf_db: Path, tmp_path: Path, read) -> None:
+    for picture in (raf_db / "basic/Image/aligned").iterdir():
+        picture.unlink()
+    with pytest.raises(DataError, match="has no folder 'aligned' with pictures"):
+        read("raf-db", raf_db)
+    (raf_db / "basic/EmoLabel/list_patition_label.txt").unlink()
+    with pytest.raises(DataError, match=r"list_patition_label\.txt is not in it; layout raf-db needs"):
+        read("raf-db", raf_db)
+
+
+def test_pictures_are_what_they_were(raf_db: Path, read, pngs) -> None:
+    decoded = read_picture(read("raf-db", raf_db)[1][0].image).astype(int)
+    original = cv2.resize(read_picture(pngs[0]), (100, 100)).astype(int)
+    assert np.abs(decoded - original).mean() < 5

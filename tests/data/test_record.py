@@ -1,0 +1,45 @@
+"""What a table says about itself survives its metadata, and is not believed blindly."""
+
+import json
+
+import pytest
+
+from mien.data.record import Scaling, TableMeta
+from mien.errors import DataError
+from mien.labels import FER7, FERPLUS10
+
+META = TableMeta(
+    label_set=FER7,
+    license="test",
+    layout="ferplus",
+    votes=("anger",),
+    preparation=("gray", "size 48"),
+    scaling=Scaling("train", (0.0,), (255.0,)),
+    present_set=FERPLUS10,
+)
+
+
+def test_metadata_round_trip() -> None:
+    assert TableMeta.from_json(META.to_json(), file="x") == META
+    plain = TableMeta(label_set=FER7, license="", layout="folders")
+    assert TableMeta.from_json(plain.to_json(), file="x") == plain
+    assert plain.multi_set == FER7
+    assert META.multi_set == FERPLUS10
+
+
+def test_another_order_of_a_known_label_set_is_refused() -> None:
+    content = json.loads(META.to_json())
+    content["label_set"]["labels"] = content["label_set"]["labels"][::-1]
+    with pytest.raises(DataError, match="says its labels are fer7 but orders them neutral"):
+        TableMeta.from_json(json.dumps(content), file="x")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1}'])
+def test_other_metadata_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="its metadata cannot be read"):
+        TableMeta.from_json(text, file="x")
+
+
+def test_a_later_version_asks_for_an_upgrade() -> None:
+    with pytest.raises(DataError, match="is version 2, this mien reads version 1; upgrade"):
+        TableMeta.from_json('{"version": 2}', file="x")

@@ -1,0 +1,105 @@
+"""Tables made of tables."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mien.data.checks import check_table
+from mien.data.fer2013_columns import META
+from mien.data.record import Scaling, TableMeta
+from mien.data.rewriting import (
+    merge_tables,
+    split_by_duplicates,
+    split_by_picture,
+    split_by_subject,
+    write_splits,
+)
+from mien.errors import DataError, UsageError
+from mien.labels import CK8, FER7, FERPLUS10, RAF7
+
+
+def test_splitting_anew_merges_and_changes_nothing_else(make_table, tmp_path: Path) -> None:
+    table = make_table(meta=replace(META, scaling=Scaling("Training", (0.0,), (255.0,))))
+    made = write_splits(table, split_by_picture(table, seed=1), tmp_path / "y.parquet", how="split 80/10/10")
+    assert [replace(record, split="") for record in made.records()] == [
+        replace(record, split="") for record in table.records()
+    ]
+    assert set(made.split_counts()) == {"train", "validation", "test"}
+    assert made.meta.preparation == ("split 80/10/10",)
+    assert made.meta.scaling is None, "a scaling that was fitted on other training pictures is no longer true"
+
+
+def test_nobody_is_in_two_splits(faces, make_table) -> None:
+    table = make_table([replace(face, subject=f"S{number // 4:03}") for number, face in enumerate(faces)])
+    splits = split_by_subject(table, seed=1)
+    by_subject = {(record.subject, split) for record, split in zip(table.records(), splits, strict=True)}
+    assert len(by_subject) == 12
+    assert set(splits) == {"train", "validation", "test"}
+
+
+def test_unknown_subjects_cannot_be_kept_apart(faces, make_table) -> None:
+    table = make_table([replace(faces[0], subject="S001"), *faces[1:]])
+    with pytest.raises(DataError, match="nobody knows who is on 47 of 48 pictures"):
+        split_by_subject(table, seed=1)
+
+
+def test_no_twin_is_in_two_splits(faces, make_table) -> None:
+    table = make_table([*faces, *(replace(face, path=f"twin-{face.path}") for face in faces)])
+    splits = split_by_duplicates(check_table(table), seed=3)
+    assert splits[:48] == splits[48:]
+    assert Counter(splits)["train"] == pytest.approx(77, abs=4)
+
+
+def test_merging_matches_labels_by_name(faces, make_table, tmp_path: Path) -> None:
+    first = make_table(list(faces[:20]), name="a.parquet")
+    second = make_table(list(faces[20:]), meta=replace(META, label_set=RAF7, license="other"), name="b.parquet")
+    merged, left_out = merge_tables([first, second], tmp_path / "c.parquet")
+    assert list(merged.records()) == list(faces)
+    assert (merged.meta.label_set, left_out) == (FER7, 0)
+    assert merged.meta.license == f"{META.license}; other"
+    assert merged.meta.preparation == ("merged a.parquet + b.parquet",)
+
+
+def test_the_larger_label_set_holds_both(faces, make_table, tmp_path: Path) -> None:
+    first = make_table(list(faces[:2]), name="a.parquet")
+    ck = TableMeta(label_set=CK8, license="", layout="ck+")
+    second = make_table([replace(faces[2], label="contempt", votes=None)], meta=ck, name="b.parquet")
+    merged, left_out = merge_tables([first, second], tmp_path / "c.parquet")
+    assert (merged.meta.label_set, merged.count, left_out) == (CK8, 3, 0)
+    assert [record.votes is None for record in merged.records()] == [False, False, True]
+    narrow, left_out = merge_tables([first, second], tmp_path / "d.parquet", labels=FER7)
+    assert (narrow.meta.label_set, narrow.count, left_out) == (FER7, 2, 1)
+
+
+def test_label_sets_that_differ_ask_for_one(faces, make_table, tmp_path: Path) -> None:
+    first = make_table(list(faces[:2]), name="a.parquet")
+    six = TableMeta(
+        label_set=replace(FERPLUS10, name="odd", labels=("anger", "contempt")), license="", layout="folders"
+    )
+    second = make_table([replace(faces[2], label="contempt", votes=None)], meta=six, name="b.parquet")
+    with pytest.raises(UsageError, match=r"the label sets differ .*: choose one with --labels"):
+        merge_tables([first, second], tmp_path / "c.parquet")
+
+
+def test_votes_on_other_emotions_are_missing_and_not_zero(faces, make_table, tmp_path: Path) -> None:
+    first = make_table(list(faces[:1]), name="a.parquet")
+    shares = replace(META, votes=("anger", "boredom"))
+    second = make_table([replace(faces[1], votes=(0.25, 0.75))], meta=shares, name="b.parquet")
+    merged, _ = merge_tables([first, second], tmp_path / "c.parquet")
+    ours, theirs = merged.records()
+    assert ours.votes == (*faces[0].votes, None)
+    assert theirs.votes[merged.meta.votes.index("anger")] == 0.25
+    assert theirs.votes[merged.meta.votes.index("neutral")] is None
+
+
+def test_several_labels_survive_merging(faces, make_table, tmp_path: Path) -> None:
+    wide = replace(META, present_set=FERPLUS10)
+    first = make_table([replace(faces[0], labels=("not_face",))], meta=wide, name="a.parquet")
+    second = make_table([replace(faces[1], labels=("anger",))], name="b.parquet")
+    merged, _ = merge_tables([first, second], tmp_path / "c.parquet")
+    assert [record.labels for record in merged.records()] == [("not_face",), ("anger",)]
+    assert set(merged.meta.multi_set.labels) == set(FERPLUS10.labels)
+    alike, _ = merge_tables([first, make_table([faces[2]], meta=wide, name="d.parquet")], tmp_path / "e.parquet")
+    assert alike.meta.multi_set == FERPLUS10

@@ -1,0 +1,93 @@
+"""Splits keep shares, people and twins."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.data.splits import grouped_split, parse_shares, shared_subjects, stratified_split
+from mien.errors import UsageError
+
+LABELS = st.lists(st.sampled_from(["anger", "fear", "happiness", None]), max_size=200)
+
+
+def test_shares_are_read() -> None:
+    assert parse_shares("80/10/10") == {"train": 0.8, "validation": 0.1, "test": 0.1}
+    assert parse_shares("75/25") == {"train": 0.75, "test": 0.25}
+
+
+@pytest.mark.parametrize("text", ["80/10", "80", "50/50/0", "80/10/10/0", "a/b", "", "120/-20"])
+def test_other_shares_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="are no shares: give two or three positive numbers that sum to 100"):
+        parse_shares(text)
+
+
+def test_eighty_ten_ten_in_every_class() -> None:
+    labels = ["anger"] * 1000 + ["disgust"] * 50 + ["fear"] * 10
+    splits = stratified_split(labels, seed=1)
+    counts = Counter(zip(labels, splits, strict=True))
+    assert [counts["anger", name] for name in ("train", "validation", "test")] == [800, 100, 100]
+    assert [counts["disgust", name] for name in ("train", "validation", "test")] == [40, 5, 5]
+    assert [counts["fear", name] for name in ("train", "validation", "test")] == [8, 1, 1]
+
+
+def test_the_largest_remainder_gets_the_picture_that_is_left() -> None:
+    # 7.2 / 0.9 / 0.9 of 9 pictures, 1.6 / 0.2 / 0.2 of 2.
+    assert Counter(stratified_split(["fear"] * 9, seed=0)) == {"train": 7, "validation": 1, "test": 1}
+    assert Counter(stratified_split(["fear"] * 2, seed=0)) == {"train": 2}
+
+
+def test_the_seed_decides() -> None:
+    labels = ["anger", "fear"] * 100
+    assert stratified_split(labels, seed=1) == stratified_split(labels, seed=1)
+    assert stratified_split(labels, seed=1) != stratified_split(labels, seed=2)
+
+
+@given(labels=LABELS, seed=st.integers(0, 5))
+@settings(max_examples=50, deadline=None)
+def test_every_class_is_within_one_picture_of_its_shares(labels: list[str | None], seed: int) -> None:
+    splits = stratified_split(labels, seed=seed)
+    assert len(splits) == len(labels)
+    counts = Counter(zip(labels, splits, strict=True))
+    for label, total in Counter(labels).items():
+        for name, share in {"train": 0.8, "validation": 0.1, "test": 0.1}.items():
+            assert abs(counts[label, name] - share * total) < 1 + 1e-9
+
+
+@given(groups=st.lists(st.integers(0, 30), min_size=60, max_size=200), seed=st.integers(0, 5))
+@settings(max_examples=50, deadline=None)
+def test_no_group_is_ever_parted(groups: list[int], seed: int) -> None:
+    if len(set(groups)) < 3:
+        return
+    labels = ["anger" if number % 3 else "fear" for number in range(len(groups))]
+    splits = grouped_split(labels, groups, seed=seed)
+    for group in set(groups):
+        assert len({split for split, other in zip(splits, groups, strict=True) if other == group}) == 1
+
+
+def test_groups_come_close_to_the_shares_in_every_class() -> None:
+    # 120 people with 5 pictures each, every person with the same two classes.
+    groups = [person for person in range(120) for _ in range(5)]
+    labels = ["anger" if number % 5 < 2 else "happiness" for number in range(600)]
+    counts = Counter(zip(labels, grouped_split(labels, groups, seed=0), strict=True))
+    for label, total in (("anger", 240), ("happiness", 360)):
+        for name, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
+            assert counts[label, name] == pytest.approx(share * total, abs=0.02 * total)
+
+
+def test_the_seed_decides_about_groups_too() -> None:
+    groups = [person for person in range(50) for _ in range(4)]
+    labels = ["anger"] * 200
+    assert grouped_split(labels, groups, seed=1) == grouped_split(labels, groups, seed=1)
+    assert grouped_split(labels, groups, seed=1) != grouped_split(labels, groups, seed=2)
+
+
+def test_too_few_groups() -> None:
+    with pytest.raises(UsageError, match="2 groups cannot be split into train, validation, test"):
+        grouped_split(["anger"] * 4, ["a", "a", "b", "b"], seed=0)
+
+
+def test_subjects_in_two_splits_are_named() -> None:
+    subjects = ["a", "a", "b", "b", None, None]
+    assert shared_subjects(subjects, ["train", "test", "train", "train", "train", "test"]) == {"a": ("test", "train")}
