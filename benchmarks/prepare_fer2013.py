@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prepare the whole of FER-2013 from every layout that it comes in: seconds, peak memory, and agreement.
 
-    python benchmarks/prepare_fer2013.py --shared ../shared --output benchmarks/results/prepare_fer2013.csv
+    python benchmarks/prepare_fer2013.py --shared ../shared
 
 Writes the layouts with shared/tools/fer2013_layouts.py into a temporary folder, prepares each one in a process of its
 own, and compares the tables with shared/data/fer2013.parquet picture by picture, label by label, vote by vote. Fails
@@ -10,22 +10,21 @@ duplicates. Prints a table, then JSON as its last line.
 """
 
 import argparse
-import csv
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from mien.cli.data_output import track
+from measurements import write_rows
+from mien.cli.progress import track
 from mien.data import (
     Preparation,
     Problems,
@@ -58,7 +57,6 @@ def main() -> None:
     """Run the whole benchmark, or one step of it in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("MIEN_SHARED", "../shared")))
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/prepare_fer2013.csv"))
     parser.add_argument("--limit", type=int, default=0, help="only the first rows of each split, to try it out")
     parser.add_argument("--step", nargs=3, metavar=("STEP", "SOURCE", "TABLE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -67,11 +65,12 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         results = run(args.shared.resolve(), Path(folder), args.limit)
-    write(results, args.output)
+    if not args.limit:
+        write_rows("prepare_fer2013", results)
     print(json.dumps(results))
 
 
-def run(shared: Path, folder: Path, limit: int) -> list[dict[str, object]]:
+def run(shared: Path, folder: Path, limit: int) -> list[dict[str, Any]]:
     """Write the layouts, prepare each, compare, and return a row for each step."""
     tool = shared / "tools" / "fer2013_layouts.py"
     for kind in ("csv", "folders"):
@@ -94,16 +93,16 @@ def run(shared: Path, folder: Path, limit: int) -> list[dict[str, object]]:
     return results
 
 
-def step(name: str, source: Path, table: Path) -> dict[str, object]:
+def step(name: str, source: Path, table: Path) -> dict[str, Any]:
     """Run one step in a process of its own, so that its peak memory is its own."""
     command = [sys.executable, __file__, "--step", name, str(source), str(table)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    row: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(f"{row['step']:<18}{row['n']:>8,}{row['seconds']:>8.1f} s{row['peak_mb']:>8.0f} MB", flush=True)
     return row
 
 
-def measure(name: str, source: Path, table: Path) -> dict[str, object]:
+def measure(name: str, source: Path, table: Path) -> dict[str, Any]:
     """Do one step and return its figures."""
     start = time.perf_counter()
     problems = Problems()
@@ -164,21 +163,6 @@ def compare(name: str, table: Path, truth: Path, limit: int) -> None:
     classes = Counter(label for label, _, _ in found.labels_and_splits())
     if classes != Counter(CLASSES):
         raise SystemExit(f"{name}: the classes are {dict(classes)}, they should be {CLASSES}")
-
-
-def write(results: list[dict[str, object]], path: Path) -> None:
-    """Write the figures with what they were measured on."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True, check=True)
-    where = {
-        "device": f"{platform.machine()}, {os.cpu_count()} cores",
-        "commit": commit.stdout.strip(),
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, [*results[0], *where])
-        rows.writeheader()
-        rows.writerows(row | where for row in results)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def test_a_full_disk_leaves_nothing(rich: Table, tmp_path: Path, monkeypatch) ->
         written.append(len(content))
         if len(written) > 5:
             raise OSError(28, "No space left on device")
-        return self.open("wb").write(content)
+        with self.open("wb") as file:
+            return file.write(content)
 
     monkeypatch.setattr(Path, "write_bytes", write)
     with pytest.raises(OutputError, match=r"No space left on device\); choose another"):

@@ -62,7 +62,8 @@ def test_a_broken_picture_is_red(faces, make_table) -> None:
 def test_sheets_are_saved_as_what_their_name_says(tmp_path: Path) -> None:
     sheet = Image.new("RGB", (9, 9))
     save_sheet(sheet, tmp_path / "x.jpg")
-    assert Image.open(tmp_path / "x.jpg").format == "JPEG"
+    with Image.open(tmp_path / "x.jpg") as saved:
+        assert saved.format == "JPEG"
     with pytest.raises(OutputError, match="exists already"):
         save_sheet(sheet, tmp_path / "x.jpg")
     with pytest.raises(UsageError, match=r"a sheet is saved as \.png"):
