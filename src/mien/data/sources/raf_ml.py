@@ -5,9 +5,9 @@
     Image/aligned/0001_aligned.jpg
 
 The six columns are surprise, fear, disgust, happiness, sadness, anger. Source: Li & Deng 2019, "Blended Emotion
-in-the-Wild" (IJCV 127, 884-906), and the readme that comes with the data (whdeng.cn/RAF/model3.html). The authors count
-an emotion as present when its share is above the mean of the distribution, which is 1/6 (the rule that Li, Deng & Du
-2017 state for RAF-DB's labels, p_k > p_mean).
+in-the-Wild" (IJCV 127, 884-906), and the readme that comes with the data (whdeng.cn/RAF/model3.html). By default an
+emotion is present when its share is above the mean of the distribution, which is 1/6: the rule that the same group states
+for RAF-DB (Li, Deng & Du 2017, p_k > p_mean). Whether RAF-ML's paper uses the very same could not be checked.
 """
 
 import math
@@ -34,7 +34,7 @@ def open_raf_ml(path: Path, options: SourceOptions, problems: Problems) -> Sourc
 
     Args:
         path: the folder RAF-ML, or any that holds the two label files and the aligned pictures.
-        options: `threshold`, a share; by default the authors' rule.
+        options: `threshold`, a share; by default the mean of the distribution.
         problems: collects lines that cannot be used, and pictures that are missing or broken.
 
     Raises:
