@@ -6,8 +6,8 @@
 
 The six columns are surprise, fear, disgust, happiness, sadness, anger. Source: Li & Deng 2019, "Blended Emotion
 in-the-Wild" (IJCV 127, 884-906), and the readme that comes with the data (whdeng.cn/RAF/model3.html). By default an
-emotion is present when its share is above the mean of the distribution, which is 1/6: the rule that the same group states
-for RAF-DB (Li, Deng & Du 2017, p_k > p_mean). Whether RAF-ML's paper uses the very same could not be checked.
+emotion is present when its share is above the mean of the distribution, which is 1/6: the rule that the same group
+states for RAF-DB (Li, Deng & Du 2017, p_k > p_mean). Whether RAF-ML's paper uses the very same could not be checked.
 """
 
 import math
