@@ -26,3 +26,15 @@ def test_standardise_takes_light_out():
     assert y.std(dim=(1, 2, 3)) == pytest.approx(torch.ones(4), abs=1e-3)
     assert torch.allclose(Standardise()(x * 0.5 + 30), y, atol=1e-3)
     assert (Standardise()(torch.full((1, 1, 8, 8), 77.0)) == 0).all()
+
+
+def test_mirrored_gives_a_picture_and_its_mirror_image_the_same_answer():
+    torch.manual_seed(0)
+    plain = CompactNet(HEADS, widths=(8, 16), depths=(1, 1)).eval()
+    mirrored = CompactNet(HEADS, widths=(8, 16), depths=(1, 1), mirrored=True).eval()
+    mirrored.load_state_dict(plain.state_dict())
+    x = torch.randint(0, 256, (3, 1, 48, 48))
+    expected = (plain(x)["fer7"] + plain(x.flip(3))["fer7"]) / 2
+    assert torch.allclose(mirrored(x)["fer7"], expected, atol=1e-5)
+    assert torch.allclose(mirrored(x.flip(3))["fer7"], expected, atol=1e-5)
+    assert not torch.allclose(plain(x)["fer7"], expected, atol=1e-4)

@@ -196,4 +196,11 @@ def build_network(recipe: Recipe, *, channels: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         model = recipe.model
-        return CompactNet(HEADS, channels=channels, widths=model.widths, depths=model.depths, dropout=model.dropout)
+        return CompactNet(
+            HEADS,
+            channels=channels,
+            widths=model.widths,
+            depths=model.depths,
+            dropout=model.dropout,
+            mirrored=model.mirrored,
+        )

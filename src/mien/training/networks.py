@@ -69,6 +69,8 @@ class CompactNet(nn.Module):
         widths: channels of the stages; each stage after the first halves the resolution.
         depths: residual blocks of the stages.
         dropout: before the heads, 0 to 1.
+        mirrored: when not training, look at the picture and at its mirror image and average what is seen, so that both
+            give the same answer. It doubles the work; the heads are linear, so this averages the logits.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class CompactNet(nn.Module):
         widths: Sequence[int] = (24, 48, 96, 192),
         depths: Sequence[int] = (1, 2, 2, 2),
         dropout: float = 0.3,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
+        self.mirrored = mirrored
         self.standardise = Standardise()
         self.stem = nn.Sequential(
             nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
@@ -97,6 +101,12 @@ class CompactNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
-        x = self.stem(self.standardise(pixels).contiguous(memory_format=torch.channels_last))
-        features = self.dropout(self.blocks(x).mean((2, 3)))
+        x = self.standardise(pixels)
+        both = self.mirrored and not self.training
+        if both:
+            x = torch.cat([x, x.flip(3)])
+        features = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last))).mean((2, 3))
+        if both:
+            features = features.unflatten(0, (2, -1)).mean(0)
+        features = self.dropout(features)
         return {name: head(features).float() for name, head in self.heads.items()}

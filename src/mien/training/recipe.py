@@ -22,12 +22,14 @@ class Model(_Section):
         widths: channels of the stages.
         depths: residual blocks of the stages.
         dropout: before the heads.
+        mirrored: answer from the picture and its mirror image together, within one pass.
     """
 
     kind: Literal["compact"] = "compact"
     widths: tuple[int, ...] = (24, 48, 96, 192)
     depths: tuple[int, ...] = (1, 2, 2, 2)
     dropout: float = Field(default=0.3, ge=0, lt=1)
+    mirrored: bool = False
 
 
 class Loss(_Section):
