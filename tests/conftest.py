@@ -84,3 +84,22 @@ def faces(shared: Path) -> tuple[Record, ...]:
 def pngs(faces: tuple[Record, ...]) -> tuple[bytes, ...]:
     """The same faces as gray PNG files."""
     return tuple(encode_png(np.ascontiguousarray(read_picture(face.image)[..., 0])) for face in faces)
+
+
+@pytest.fixture(scope="session")
+def small_fer2013(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FER-2013's own columns, the first 300 pictures of Training and of PublicTest, and 20 of Training in both."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    file = parquet.ParquetFile(shared / "data" / "fer2013.parquet")
+    table = file.read()
+    usage = np.array(table["usage"].to_pylist())
+    rows = [np.flatnonzero(usage == split)[:300] for split in ("Training", "PublicTest")]
+    chosen = table.take(np.concatenate([rows[0], rows[1]]))
+    twins = table.take(rows[0][:20]).to_pylist()
+    again = [row | {"usage": "PublicTest", "image": row["image"] | {"path": f"twin{n}"}} for n, row in enumerate(twins)]
+    path = tmp_path_factory.mktemp("small") / "fer2013.parquet"
+    import pyarrow
+
+    added = pyarrow.Table.from_pylist(again, schema=table.schema)
+    parquet.write_table(pyarrow.concat_tables([chosen.unify_dictionaries(), added.unify_dictionaries()]), path)
+    return path

@@ -13,7 +13,7 @@ from mien.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
-COMMAND = re.compile(r"^(?:[ `|]*|.*&& )(mien [a-z][^`|]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ *|`|&& )(mien (?:analyze|data|evaluate|export|models|train)\b[^`|\n]*)", re.MULTILINE)
 
 
 def commands():
@@ -24,7 +24,7 @@ def commands():
                 yield pytest.param(words[1:], id=f"{page.name}: {' '.join(words)[:60]}")
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", list(commands()))
 def test_commands_and_options_exist(words):
     command = typer.main.get_command(app)
     while words and hasattr(command, "commands"):

@@ -3,7 +3,7 @@ import pytest
 
 from mien.draw import COLORS, draw_faces
 from mien.inference.detectors import Haar
-from mien.labels import LABEL_SETS
+from mien.labels import FER7, FERPLUS8
 from mien.results import Box, Emotions, Face, FaceResult, ImageResult
 
 
@@ -13,7 +13,7 @@ def result_for(box, size=(512, 512), label="happiness"):
 
 
 def test_every_emotion_has_a_colour_of_its_own():
-    labels = {label for labels in LABEL_SETS.values() for label in labels.labels}
+    labels = {label for labels in (FER7, FERPLUS8) for label in labels.labels}
     assert labels <= set(COLORS)
     assert len({COLORS[label] for label in labels}) == len(labels)
 

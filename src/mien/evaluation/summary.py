@@ -9,6 +9,8 @@ import numpy as np
 
 from mien.data.duplicates import near_repeated_in
 from mien.data.samples import read_samples
+from mien.data.table import open_table
+from mien.errors import DataError
 from mien.evaluation.metrics import METRICS, Estimate, measure
 from mien.evaluation.predictions import TRUTHS, predict
 from mien.files import written_whole
@@ -17,6 +19,9 @@ from mien.inference.weights import emotion_model
 from mien.provenance import facts
 
 SUMMARY_METRICS = tuple(METRICS)
+
+TRAINING = "Training"
+"""The split that mien's models were trained on."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,18 @@ def summarise(
         DataError: the data is not what it should be, or has no such split.
     """
     session = Session(emotion_model(model))
-    samples = read_samples(data, spec=session.card.crop)
-    chosen = samples.of_split(split)
-    fresh = np.ones(len(chosen), bool)
-    if split != "Training":
-        fresh = ~near_repeated_in(chosen, samples.of_split("Training"))
-    fresh_ids = set(chosen.ids[fresh].tolist())
     heads = [session.card.head(head)] if head else [known for known in session.card.heads if known.name in TRUTHS]
+    splits = open_table(data).split_counts()
+    if split not in splits:
+        raise DataError(f"{data}: has no split {split!r}; there are {', '.join(splits)}")
+    samples = read_samples(data, spec=session.card.crop, splits={split, TRAINING})
+    chosen = samples.of_split(split)
+    on_step()
+    fresh = np.ones(len(chosen), bool)
+    if split != TRAINING and TRAINING in splits:
+        fresh = ~near_repeated_in(chosen, samples.of_split(TRAINING))
+    on_step()
+    fresh_ids = set(chosen.ids[fresh].tolist())
     rows = []
     for each in heads:
         for truth in TRUTHS.get(each.name, {"": None}):
