@@ -11,14 +11,12 @@ from mien.data.duplicates import near_repeated_in
 from mien.data.samples import read_samples
 from mien.data.table import open_table
 from mien.errors import DataError
-from mien.evaluation.metrics import METRICS, Estimate, measure
+from mien.evaluation.metrics import Estimate, measure
 from mien.evaluation.predictions import TRUTHS, predict
 from mien.files import written_whole
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.provenance import facts
-
-SUMMARY_METRICS = tuple(METRICS)
 
 TRAINING = "Training"
 """The split that mien's models were trained on."""
