@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.draw import blur_faces as blur_faces
     from mien.draw import draw_faces as draw_faces
     from mien.errors import DataError as DataError
     from mien.errors import MienError as MienError
@@ -34,7 +35,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "mien.inference.analyzer": ("Analyzer",),
     "mien.results": ("Box", "Emotions", "Face", "FaceResult", "ImageResult"),
-    "mien.draw": ("draw_faces",),
+    "mien.draw": ("blur_faces", "draw_faces"),
     "mien.save": ("save_results",),
     "mien.errors": (
         "MienError",

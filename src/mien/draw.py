@@ -1,7 +1,5 @@
 """Result -> annotated picture. Blurring too, so that a picture can be shown without showing who is in it."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -28,33 +26,19 @@ BLUR_MARGIN = 0.25
 BARS = 3
 
 
-def draw_faces(picture: NDArray[np.uint8], result: ImageResult, *, blur: bool = False) -> Image.Image:
-    """Draw boxes, labels and bars of the three most probable emotions.
+def blur_faces(picture: NDArray[np.uint8], result: ImageResult) -> NDArray[np.uint8]:
+    """Make the faces of a result unrecognisable, for good: what is left of each is 6 x 6 averages.
 
     Args:
         picture: (height, width, 3) uint8 RGB, upright, the one that was analysed.
-        result: its faces.
-        blur: make the faces unrecognisable first.
+        result: its faces; a face that was not found is not blurred.
 
     Returns:
-        A new RGB picture of the same size.
+        A new picture of the same size.
     """
     canvas = Image.fromarray(picture)
-    if blur:
-        canvas = _blurred(canvas, (found.face.box for found in result))
-    draw = ImageDraw.Draw(canvas, "RGBA")
-    taken = [found.face.box for found in result]
-    for found in result:  # all boxes first, so that none runs through another face's text
-        box = found.face.box
-        width = max(round(max(canvas.size) / 400), 2)
-        draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=(*_color(found.emotions.top), 255), width=width)
     for found in result:
-        taken.append(_draw_panel(draw, found, canvas.size, taken))
-    return canvas
-
-
-def _blurred(canvas: Image.Image, boxes: Iterable[Box]) -> Image.Image:
-    for box in boxes:
+        box = found.face.box
         wide = Box(
             box.x1 - BLUR_MARGIN * box.width,
             box.y1 - BLUR_MARGIN * box.height,
@@ -75,6 +59,28 @@ def _blurred(canvas: Image.Image, boxes: Iterable[Box]) -> Image.Image:
         ImageDraw.Draw(inner).rectangle((x, y, x + int(box.width) + 1, y + int(box.height) + 1), fill=255)
         soft = mask.filter(ImageFilter.GaussianBlur(max(part.width / 40, 1)))
         canvas.paste(smooth, area[:2], Image.fromarray(np.maximum(np.asarray(soft), np.asarray(inner))))
+    return np.array(canvas)
+
+
+def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
+    """Draw boxes, labels and bars of the three most probable emotions.
+
+    Args:
+        picture: (height, width, 3) uint8 RGB, upright, the one that was analysed.
+        result: its faces.
+
+    Returns:
+        A new RGB picture of the same size.
+    """
+    canvas = Image.fromarray(picture)
+    draw = ImageDraw.Draw(canvas, "RGBA")
+    taken = [found.face.box for found in result]
+    for found in result:  # all boxes first, so that none runs through another face's text
+        box = found.face.box
+        width = max(round(max(canvas.size) / 400), 2)
+        draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=(*_color(found.emotions.top), 255), width=width)
+    for found in result:
+        taken.append(_draw_panel(draw, found, canvas.size, taken))
     return canvas
 
 

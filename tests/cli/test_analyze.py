@@ -82,6 +82,19 @@ def test_blur_hides_the_face(mien, astronaut, tmp_path):
     assert "--annotate DIR" in err
 
 
+def test_faces_that_are_left_out_are_blurred_too(mien, astronaut, tmp_path):
+    assert mien("analyze", astronaut, "--blur", "--min-confidence", "1", "--annotate", tmp_path)[0] == 0
+    assert Analyzer(detector="haar").analyze(tmp_path / "astronaut.jpg").faces == ()
+
+
+def test_odd_names_are_printed_as_they_are(mien, astronaut, tmp_path):
+    odd = tmp_path / "a[bold] b[red] ü.jpg"
+    shutil.copy(astronaut, odd)
+    code, out, err = mien("analyze", odd)
+    assert (code, err) == (0, "")
+    assert "a[bold]" in out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
@@ -95,6 +108,7 @@ def test_blur_hides_the_face(mien, astronaut, tmp_path):
         (["{folder}/a.jpg", "-o", "{folder}/o.xls"], 2, "must end in .json"),
         (["{folder}/a.jpg", "-o", "{folder}/notes.txt/o.json"], 1, "cannot be written"),
         (["{folder}/a.jpg", "-a", "{folder}/notes.txt"], 2, "is a file; --annotate takes a folder"),
+        (["{folder}/a.jpg", "-a", "{folder}"], 2, "the pictures themselves lie there"),
         (["{folder}/a.jpg", "--no-detect", "--detector", "haar"], 2, "exclude each other"),
         (["{folder}/a.jpg", "--min-confidence", "2"], 2, "--min-confidence"),
     ],

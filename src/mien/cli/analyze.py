@@ -10,10 +10,12 @@ import typer
 from mien.errors import OutputError, PictureError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.inference.analyzer import Analyzer
     from mien.results import ImageResult
 
-PICTURE_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 TOGETHER = 32  # pictures whose faces share one pass through the network; also what an interruption can lose
 MOST_ROWS = 200
 WIDE = 110  # columns of a terminal that has room for the boxes
@@ -78,7 +80,7 @@ def analyze(
     if output is not None:
         check_output(output)
     if annotate is not None:
-        _prepare_folder(annotate)
+        _prepare_folder(annotate, files)
     analyzer = Analyzer(
         model=model,
         detector="whole" if no_detect else detector,
@@ -99,14 +101,16 @@ def find_pictures(paths: Sequence[str]) -> list[Path]:
     Raises:
         UsageError: nothing matches, or a folder holds no picture.
     """
+    from mien.inference.image import PICTURE_SUFFIXES
+
     files: dict[Path, None] = {}
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
             if not found:
                 raise UsageError(
-                    f"{given}: no pictures in this folder (looked for {', '.join(sorted(PICTURE_ENDINGS))})"
+                    f"{given}: no pictures in this folder (looked for {', '.join(sorted(PICTURE_SUFFIXES))})"
                 )
         elif glob.has_magic(given) and not path.exists():
             found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
@@ -118,11 +122,13 @@ def find_pictures(paths: Sequence[str]) -> list[Path]:
     return list(files)
 
 
-def _prepare_folder(folder: Path) -> None:
+def _prepare_folder(folder: Path, files: Sequence[Path]) -> None:
     from mien.files import check_writable
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; --annotate takes a folder")
+    if any(file.resolve().parent == folder.resolve() for file in files):
+        raise UsageError(f"{folder}: the pictures themselves lie there; --annotate takes another folder")
     check_writable(folder / "annotated")
 
 
@@ -130,6 +136,7 @@ def _work(
     analyzer: "Analyzer", files: Sequence[Path], min_confidence: float, annotate: Path | None, blur: bool
 ) -> tuple[list["ImageResult"], list[str]]:
     from mien.cli.progress import progress_bar
+    from mien.draw import blur_faces
     from mien.inference.image import PictureSource
 
     results: list[ImageResult] = []
@@ -144,11 +151,14 @@ def _work(
             group = files[start : start + TOGETHER]
             try:
                 found = analyzer.analyze_many(advance.over(group), on_error=note)
-                found = [result.at_least(min_confidence) for result in found]
-                results += found
+                shown = [result.at_least(min_confidence) for result in found]
+                results += shown
                 if annotate is not None:
-                    for result in found:
-                        _write_annotated(analyzer, result, annotate, names, blur=blur)
+                    for everyone, result in zip(found, shown, strict=True):
+                        picture = analyzer.read(str(result.source))
+                        if blur:  # also those that are left out: nobody is to be recognised
+                            picture = blur_faces(picture, everyone)
+                        _write_annotated(picture, result, annotate, names)
             except OutputError as error:  # a full disk: the results so far are still worth saving
                 failures.append(str(error))
                 break
@@ -158,7 +168,7 @@ def _work(
     return results, failures
 
 
-def _write_annotated(analyzer: "Analyzer", result: "ImageResult", folder: Path, names: set[str], *, blur: bool) -> None:
+def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder: Path, names: set[str]) -> None:
     from mien.draw import draw_faces
     from mien.files import written_whole
 
@@ -169,9 +179,8 @@ def _write_annotated(analyzer: "Analyzer", result: "ImageResult", folder: Path, 
         number += 1
         name = f"{source.stem}-{number}{ending}"
     names.add(name)
-    picture = draw_faces(analyzer.read(source), result, blur=blur)
     with written_whole(folder / name) as temporary:
-        picture.save(temporary, quality=92)
+        draw_faces(picture, result).save(temporary, quality=92)
 
 
 def _report(
@@ -182,6 +191,7 @@ def _report(
     annotate: Path | None,
 ) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -196,7 +206,7 @@ def _report(
         table.add_column("box (x1, y1, x2, y2)", style="dim")
     rows = 0
     for result in results:
-        name = Path(str(result.source)).name
+        name = escape(Path(str(result.source)).name)
         if not result.faces:
             table.add_row(name, "", "[dim]no face[/]")
             rows += 1
@@ -221,9 +231,9 @@ def _report(
         f"[dim]{what} · model {analyzer.card.name} ({analyzer.head.name}) · detector {analyzer.detector.name}[/]"
     )
     if output is not None:
-        console.print(f"[dim]results: {output}[/]", soft_wrap=True)
+        console.print(f"[dim]results: {escape(str(output))}[/]", soft_wrap=True)
     if annotate is not None:
-        console.print(f"[dim]annotated copies: {annotate}[/]", soft_wrap=True)
+        console.print(f"[dim]annotated copies: {escape(str(annotate))}[/]", soft_wrap=True)
     if failures:
         errors = Console(stderr=True)
         errors.print(f"{_count(len(failures), 'problem')}, the rest is complete:", style="bold")

@@ -18,6 +18,9 @@ from mien.errors import PictureError
 PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.generic] | Image.Image
 """What may be given as a picture."""
 
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""Endings by which a folder's pictures are told from its other files, in lower case."""
+
 MAX_PIXELS = 100_000_000
 """Default limit on the decoded size: 100 megapixels."""
 

@@ -7,9 +7,7 @@ from pathlib import Path
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta
 from mien.errors import DataError, PictureError
-from mien.inference.image import read_picture
-
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+from mien.inference.image import PICTURE_SUFFIXES, read_picture
 
 SPLIT_SPELLINGS = {
     "train": "train",
