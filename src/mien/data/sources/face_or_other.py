@@ -14,7 +14,6 @@ from typing import Any
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta
 from mien.data.sources.source import (
-    PICTURE_SUFFIXES,
     Source,
     SourceOptions,
     is_picture,
@@ -23,6 +22,7 @@ from mien.data.sources.source import (
     usable_picture,
 )
 from mien.errors import DataError, import_extra
+from mien.inference.image import PICTURE_SUFFIXES
 from mien.labels import FACE2, spelled_label
 
 PERSONS = frozenset({"person", "persons", "people", "human", "humans", "face", "faces"})
