@@ -64,8 +64,7 @@ def analyze(
 ) -> None:
     """Find the faces in pictures and say what they show.
 
-    A picture that cannot be read is reported and skipped; the exit code is then 1, and the results of the others are
-    complete.
+    A picture that cannot be read is reported and skipped; the exit code is then 1.
 
     Example: mien analyze holiday/ --output faces.csv --annotate annotated/
     """

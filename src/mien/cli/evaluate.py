@@ -15,8 +15,7 @@ def evaluate(
 ) -> None:
     """Score a model on labelled pictures, one forward pass each, with 95 % bootstrap intervals. Takes about a minute.
 
-    Rows called "without repeats" leave out pictures of which Training has a near duplicate, exact and mirrored ones
-    included.
+    Rows called "without repeats" leave out pictures of which Training has a near duplicate.
     """
     from rich.console import Console
     from rich.table import Table
