@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.data.samples import Samples
-from mien.data.votes import MISSING
 from mien.errors import WeightsError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.metrics import METRICS
-from mien.evaluation.predictions import TRUTHS, Predictions, predict
+from mien.evaluation.predictions import Predictions, predict
+from mien.evaluation.truths import truth_of
 from mien.files import written_whole
 from mien.inference.session import Session
 from mien.labels import label_set
@@ -81,10 +81,9 @@ def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDAr
 
 
 def _calibrated(head: Head, session: Session, validation: Samples) -> Head:
-    targets = next(iter(TRUTHS[head.name].values()))(validation)
-    kept = targets != MISSING
-    logits = session.logits(validation.crops[kept], [head.name])[0]
-    return replace(head, temperature=fit_temperature(logits, targets[kept]))
+    right = truth_of(head, validation)
+    logits = session.logits(validation.crops[right.known], [head.name])[0]
+    return replace(head, temperature=fit_temperature(logits, right.targets[right.known]))
 
 
 def _scores(predictions: Predictions) -> dict[str, float]:
