@@ -100,4 +100,4 @@ def _one_against_the_others(votes: NDArray[np.float64]) -> NDArray[np.float64]:
         others = votes.copy()
         others[:, column] -= 1
         agreed += votes[:, column] * (others.argmax(axis=1) == column)
-    return agreed / total
+    return np.asarray(agreed / total)

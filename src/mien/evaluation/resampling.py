@@ -269,4 +269,4 @@ def _mean_of(values: list[NDArray[np.float64]], count: int) -> NDArray[np.float6
 
 
 def _ratio(over: NDArray[np.float64], under: NDArray[np.float64], empty: float = np.nan) -> NDArray[np.float64]:
-    return np.divide(over, under, out=np.full(np.shape(over), float(empty)), where=under > 0)
+    return np.asarray(np.divide(over, under, out=np.full(np.shape(over), float(empty)), where=under > 0))
