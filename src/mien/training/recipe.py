@@ -126,14 +126,13 @@ class HeadRecipe(Section):
     Attributes:
         task: one label (``single``, softmax), any number (``multi``, sigmoid), or face against other things (``gate``).
         target: the data's ``label``, FER+'s ``votes``, or ``present``: all labels that a multi-label table names. Votes
-            are soft targets of a single-label head; a multi-label head takes the emotions with `at_least` of them.
+            are soft targets of a single-label head; a multi-label head takes the emotions that at least 3 of 10 name.
         labels: a label set's name, or the labels themselves in order; where empty, the head's own name.
         weight: of this head's loss in the sum.
         loss: ``cross-entropy`` (binary for several labels), or ``focal`` (Lin et al. 2017, arXiv:1708.02002).
         focal_gamma: how much the focal loss cares less for what is right already.
         smoothing: label smoothing of single labels.
         class_weights: ``balanced`` weighs classes (positives, for several labels) by the inverse of how often they are.
-        at_least: votes that make an emotion present.
         threshold: from which probability a label of several is given; ``tuned`` finds the best one of each label on
             validation.
     """
@@ -146,7 +145,6 @@ class HeadRecipe(Section):
     focal_gamma: float = Field(default=2.0, ge=0)
     smoothing: Rate = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    at_least: int = Field(default=3, ge=1, le=10)
     threshold: float | Literal["tuned"] = "tuned"
 
     @model_validator(mode="after")

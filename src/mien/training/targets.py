@@ -93,7 +93,7 @@ def _target(samples: Samples, name: str, head: HeadRecipe) -> Target:
         values, known = _present(samples, name, labels)
     elif head.task == "multi":
         known = ~np.isnan(samples.votes[:, 0])
-        values = _vote_columns(multilabel(samples.votes, at_least=head.at_least).astype(np.float32), name, labels)
+        values = _vote_columns(multilabel(samples.votes).astype(np.float32), name, labels)
     else:
         shares = vote_distribution(samples.votes)
         known = ~np.isnan(shares[:, 0])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mien.training.networks.parts import Heads, Standardise, channels_last
+from mien.training.networks.parts import Standardise, channels_last
 
 
 class SqueezeExcite(nn.Module):
@@ -85,7 +85,7 @@ class CompactNet(nn.Module):
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(dropout)
-        self.heads = Heads(inputs, (), heads)
+        self.heads = nn.ModuleDict({name: nn.Linear(inputs, size) for name, size in heads.items()})
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
@@ -96,5 +96,5 @@ class CompactNet(nn.Module):
         features = self.blocks(self.stem(channels_last(x))).mean((2, 3))
         if both:
             features = features.unflatten(0, (2, -1)).mean(0)
-        logits: dict[str, Tensor] = self.heads(self.dropout(features))
-        return logits
+        features = self.dropout(features)
+        return {name: head(features).float() for name, head in self.heads.items()}
