@@ -30,9 +30,8 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from mien.experiments.comparison import SHOWN
+    from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
-    from mien.experiments.comparison import write_comparison
 
     rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
     write_comparison(rows, output)
@@ -66,7 +65,8 @@ def sweep(
         Path | None, typer.Option("--output", "-o", help="Folder of the sweep; sweeps/NAME of the recipe.")
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Database for several machines, such as postgresql://...; a file where not given.")
+        str | None,
+        typer.Option(help="Database for several machines, such as postgresql://...; a file where not given."),
     ] = None,
 ) -> None:
     """Try other values for a recipe, ending hopeless trials early. The same command goes on with an interrupted sweep.

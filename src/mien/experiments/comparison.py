@@ -140,7 +140,9 @@ def _finished(path: Path, data: Path | None, runs: Path, changes: Sequence[str])
     if folder.scores.is_file() and read_recipe(folder.recipe) == recipe:
         return folder
     if data is None:
-        raise UsageError(f"{path}: {folder.path} holds no finished run of it; give the pictures with --data to train it")
+        raise UsageError(
+            f"{path}: {folder.path} holds no finished run of it; give the pictures with --data to train it"
+        )
     run_recipe(recipe, data, folder.path, resume=True)
     return folder
 

@@ -35,9 +35,7 @@ def head_loss(logits: Tensor, target: Target, head: HeadRecipe, balance: Tensor 
             terms = terms * balance
         each = terms.sum(1)
     else:
-        terms = functional.binary_cross_entropy_with_logits(
-            logits, target.values, reduction="none", pos_weight=balance
-        )
+        terms = functional.binary_cross_entropy_with_logits(logits, target.values, reduction="none", pos_weight=balance)
         if head.loss == "focal":
             p = torch.sigmoid(logits)
             wrong = target.values * (1 - p) + (1 - target.values) * p
