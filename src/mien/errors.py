@@ -6,6 +6,7 @@
     ├── MissingExtraError    the feature lives in an extra that is not installed
     ├── PictureError         not a picture, truncated, empty, too large, of an unusable type
     ├── WeightsError         a weight file that is absent, cannot be fetched, or is not the file it should be
+    ├── TrainingError        a training that cannot go on
     ├── DataError            a table or dataset whose content is not what it claims
     └── OutputError          a result that cannot be written where it was asked for
 
@@ -45,6 +46,10 @@ class PictureError(MienError):
 
 class WeightsError(MienError):
     """A weight file that is absent, cannot be fetched, or is not the file it should be."""
+
+
+class TrainingError(MienError):
+    """A training that cannot go on; what it has reached so far is kept."""
 
 
 class DataError(MienError):
