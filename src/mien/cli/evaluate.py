@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mien.evaluation.report import Findings
     from mien.evaluation.summary import Asked, Scored
 
+SHORT = {"balanced_accuracy": "balanced", "macro_f1": "F1", "top3_accuracy": "top 3"}
+"""Names that leave room in a terminal of 80 columns."""
+
 PREDICTED = (".csv", ".parquet")
 """The endings of files of predictions; anything else is a model."""
 
@@ -213,8 +216,8 @@ def _show(scored: "Sequence[Scored]") -> None:
             continue
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("right answer")
-        for heading in ("n", *(plain_name(name) for name in chosen)):
-            table.add_column(heading, justify="right")
+        for heading in ("n", *(SHORT.get(name, plain_name(name)) for name in chosen)):
+            table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             lead, *rest = chosen
             value = row.metrics[lead]

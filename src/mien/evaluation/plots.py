@@ -17,6 +17,8 @@ from mien.files import written_whole
 
 INK, FAINT, ACCENT, WARNING = "#1f2937", "#9ca3af", "#2563eb", "#d97706"
 DOTS_PER_INCH = 150
+FEWEST = 10
+"""A bin of a reliability diagram with fewer pictures is not drawn."""
 
 
 def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title: str = "") -> Figure:
@@ -39,7 +41,7 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
     for row in range(size):
         for column in range(size):
             ink = "white" if rates[row, column] > 0.55 else INK
-            text = f"{100 * rates[row, column]:.0f} %"
+            text = f"{100 * rates[row, column]:.0f}%"
             axes.text(column, row - 0.06, text, ha="center", va="bottom", color=ink, fontsize=9.5)
             axes.text(column, row + 0.1, f"{counts[row, column]:,}", ha="center", va="top", color=ink, fontsize=7)
     axes.set_xticks(range(size), labels, rotation=35, ha="right")
@@ -55,6 +57,8 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
 def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = "") -> Figure:
     """Draw reliability diagrams over each other: how often answers are right that are so sure.
 
+    Bins of fewer than 10 pictures are left out: their share is chance.
+
     Args:
         curves: by name, such as "before" and "after"; the last one is drawn strongest and has its counts below.
         title: above the picture.
@@ -65,7 +69,7 @@ def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = ""
     last = list(curves)[-1]
     for name in curves:
         bins = curves[name]
-        filled = bins.counts > 0
+        filled = bins.counts >= FEWEST
         axes.plot(
             bins.confidence[filled],
             bins.accuracy[filled],
@@ -107,17 +111,18 @@ def risk_coverage_figure(curve: RiskCoverage, *, below: float | None = None, sta
             x, y = 100 * curve.coverage[kept], 100 * curve.risk[kept]
             axes.plot([x], [y], marker="o", color=WARNING)
             axes.annotate(
-                f"answers of {below:.0%} and more:\n{x:.0f} % of pictures, {y:.1f} % wrong",
+                f"answers of {below:.0%} and more:\n{x:.0f}% of pictures, {y:.1f}% wrong",
                 (x, y),
-                xytext=(-8, 14),
-                textcoords="offset points",
-                ha="right",
+                xytext=(0.04, 0.96),
+                textcoords="axes fraction",
+                va="top",
                 fontsize=8,
+                arrowprops={"arrowstyle": "-", "color": FAINT},
                 color=INK,
             )
     if stated is not None:
         axes.axhline(100 * stated, color=WARNING, linewidth=1, linestyle="--")
-        axes.text(1, 100 * stated, f"stated: {stated:.0%}", va="bottom", fontsize=8, color=WARNING)
+        axes.text(1, 100 * stated, f"stated: {stated:.0%}", va="top", fontsize=8, color=WARNING)
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("pictures that get an answer, the surest first (%)")

@@ -28,10 +28,11 @@ STYLE = """
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 .plots img, img.plot { max-width: 100%; background: white; border-radius: .4rem; }
 .faces { display: flex; flex-wrap: wrap; gap: .8rem; }
-.faces figure { margin: 0; width: 168px; font-size: .8rem; line-height: 1.35; }
+.faces figure { margin: 0; width: 174px; font-size: .8rem; line-height: 1.35; }
 .faces img { width: 82px; height: 82px; image-rendering: pixelated; }
 nav a { margin-right: .9rem; } section { margin-top: 2.4rem; } table { margin: .6rem 0; }
-.scroll { overflow-x: auto; } td, th { white-space: nowrap; } td.wide { white-space: normal; min-width: 16rem; }
+.scroll { overflow-x: auto; } .scroll td, td.n { white-space: nowrap; } th { vertical-align: bottom; }
+code { overflow-wrap: anywhere; }
 """
 
 
@@ -138,7 +139,7 @@ def _short(findings: Findings) -> str:
             [(percent(found[name]), f"{plain_name(name)}: {MEANINGS[name]}") for name in names if name in found]
         )
     tiles = [
-        (f"{found['accuracy'].value:.1%}", f"of its answers are right (between {interval(found['accuracy'])})"),
+        (f"{found['accuracy'].value:.1%}", f"of its answers are right (95% interval: {interval(found['accuracy'])})"),
         (
             f"{found['accuracy_of_surest_80'].value:.1%}",
             f"are right among the {SUREST:.0%} of pictures that it is surest of",
@@ -224,7 +225,7 @@ def _how(findings: Findings) -> str:
             "preprocessing",
             "that of the program itself: the pictures go through the function that users' pictures go through",
         ),
-        ("intervals", "95 %, bootstrap over the pictures: what another sample of as many pictures might have given"),
+        ("intervals", "95%, bootstrap over the pictures: what another sample of as many pictures might have given"),
     ]
     if findings.card is not None:
         lines += [("licence", findings.card.license), ("made by", findings.card.source)]

@@ -12,7 +12,7 @@ from mien.evaluation.audit import FEWEST, GroupRow
 from mien.evaluation.calibration import reliability, risk_coverage, stated_and_found, uncalibrated
 from mien.evaluation.exhibits import Exhibit
 from mien.evaluation.groups import REPEATED
-from mien.evaluation.metrics import SUREST, confusion
+from mien.evaluation.metrics import SUREST, Estimate, confusion
 from mien.evaluation.robustness import DetectorError, RobustnessRow
 from mien.evaluation.summary import Scored, before_temperature
 from mien.evaluation.wording import by_label, interval, meaning, number, plain_name
@@ -23,7 +23,10 @@ from mien.pages import table_html
 def head_part(row: Scored) -> str:
     """Return the part on one head: what it confuses, whether its probabilities can be trusted, all figures."""
     made = row.predictions
-    parts = [f"<p>{len(made):,} pictures, right answer: {escape(made.truth)}.</p>"]
+    parts = [
+        f"<p>This set of answers (head) knows {escape(', '.join(made.labels))}. {len(made):,} pictures, right answer: "
+        f"{escape(made.truth)}.</p>"
+    ]
     figures = figures_of(row)
     if "confusion" in figures:
         parts.append("<h3>Which emotions it confuses</h3>")
@@ -41,7 +44,7 @@ def head_part(row: Scored) -> str:
         for name, estimate in row.metrics.items()
         if "/" not in name
     ]
-    parts.append(table_html(("", "value", "95 % interval", "what it is"), lines, numeric=(1, 2)))
+    parts.append(table_html(("", "value", "95% interval", "what it is"), lines, numeric=(1, 2)))
     return "".join(parts)
 
 
@@ -54,12 +57,7 @@ def _label_table(row: Scored) -> str:
     lines = [
         (
             label,
-            *(
-                f"{each.value:.1%} ({interval(each)})"
-                if (each := by_label(row.metrics, name).get(label))
-                else "none here"
-                for name in columns
-            ),
+            *(_with_interval(by_label(row.metrics, name).get(label)) for name in columns),
         )
         for label in row.predictions.labels
     ]
@@ -67,10 +65,18 @@ def _label_table(row: Scored) -> str:
     note = f"<p>No picture shows {escape(', '.join(absent))}; means leave it out.</p>" if absent else ""
     words = (
         "<p><i>Recall</i>: share of the pictures of an emotion that it finds. <i>Precision</i>: share of right ones "
-        "among the pictures that it gives this answer. In brackets the 95 % interval.</p>"
+        "among the pictures that it gives this answer. In brackets the 95% interval.</p>"
     )
     head = ("", *map(plain_name, columns))
     return f'{words}<div class="scroll">{table_html(head, lines, numeric=range(1, 1 + len(columns)))}</div>{note}'
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "none here"
+    # All or none of a few pictures: every resample gives the same, which is no certainty.
+    known = interval(estimate) if estimate.low < estimate.high else "too few for an interval"
+    return f"{estimate.value:.1%} ({known})"
 
 
 def _trust(row: Scored) -> str:
@@ -80,7 +86,7 @@ def _trust(row: Scored) -> str:
         (plain_name(name), f"{before[name]:.3f}", f"{row.metrics[name].value:.3f}", meaning(name)) for name in before
     ]
     words = (
-        "<p>If it says 70 %, seven of ten such answers should be right. The network alone is not so honest: its scores "
+        "<p>If it says 70%, seven of ten such answers should be right. The network alone is not so honest: its scores "
         f"are divided by one number, its temperature ({made.temperature:.3f}), fitted on other pictures than these.</p>"
     )
     table = table_html(("", "before", "after", "what it is"), lines, numeric=(1, 2))
@@ -134,8 +140,8 @@ def audit_part(rows: Sequence[GroupRow]) -> str:
         "by",
         "group",
         "pictures",
-        "right answers (95 %)",
-        "gap to the others",
+        "right (95%)",
+        "gap to others",
         "gap that would show",
         "p",
         "verdict",
@@ -172,7 +178,7 @@ def robustness_part(rows: Sequence[RobustnessRow], detector: DetectorError | Non
         lines.append((f"{kind} ({chosen[0].unit})", *cells))
     words = (
         f"<p>The same {clean.n:,} pictures, drawn at random, made worse at five strengths. As they are, "
-        f"{clean.accuracy:.1%} of the answers are right (dashed). Shaded: 95 % interval.</p>"
+        f"{clean.accuracy:.1%} of the answers are right (dashed). Shaded: 95% interval.</p>"
     )
     table = table_html(("what was done", "1", "2", "3", "4", "5"), lines, numeric=(1, 2, 3, 4, 5))
     image = _image(plots.robustness_figure(rows), "accuracy by strength")
@@ -183,7 +189,8 @@ def robustness_part(rows: Sequence[RobustnessRow], detector: DetectorError | Non
             f"pictures (enlarged, edges repeated). Its crops differ from the data's by {detector.shift[0]:.1%} of the "
             f"side across, {detector.shift[1]:.1%} down and {detector.scale:.1%} in size (standard deviations). On its "
             f"own crops {detector.accuracy_detected:.1%} of the answers are right, on the data's crops of the same "
-            f"pictures {detector.accuracy_found:.1%}. <i>Box moved</i> moves every box at random by multiples of that error.</p>"
+            f"pictures {detector.accuracy_found:.1%}. <i>Box moved</i> moves every box at random by "
+            "multiples of that error.</p>"
         )
     return f'{words}{image}{told}<div class="scroll">{table}</div>'
 

@@ -9,6 +9,10 @@ MEANINGS = {
     "accuracy": "share of pictures whose most probable answer is the right one",
     "balanced_accuracy": "the same, averaged over the emotions, so that frequent ones do not decide",
     "macro_f1": "mean over the emotions of F1, which weighs false alarms and misses alike",
+    "macro_precision": "share of right ones among the pictures given an answer, mean over the emotions",
+    "macro_recall": "share of the pictures of an emotion that it finds, mean over the emotions",
+    "weighted_precision": "precision, each emotion weighted by its number of pictures",
+    "weighted_recall": "recall, each emotion weighted by its number of pictures: the accuracy",
     "weighted_f1": "F1, each emotion weighted by its number of pictures",
     "top2_accuracy": "the right answer is among the two most probable",
     "top3_accuracy": "the right answer is among the three most probable",
@@ -17,10 +21,11 @@ MEANINGS = {
     "average_precision": "area under the precision-recall curve, mean over the emotions",
     "nll": "surprise at the right answer, in nats; smaller is better",
     "brier": "squared distance of the probabilities from the truth; smaller is better",
-    "ece": "how far probabilities are from the share of right answers (15 bins); 0 is perfect",
-    "classwise_ece": "the same for the probability of each emotion, averaged",
+    "ece": "how far probabilities are from the share of right answers (15 bins); 0 is perfect; "
+    "resamples find a little more, so the interval lies high",
+    "classwise_ece": "the same for the probability of each emotion, averaged; its interval lies high too",
     "risk_coverage_area": "mean share of errors over all ways to answer only where sure; smaller is better",
-    "accuracy_of_surest_80": "share of right answers on the 80 % of pictures that it is surest of",
+    "accuracy_of_surest_80": "share of right answers on the 80% of pictures that it is surest of",
     "vote_cross_entropy": "surprise at the annotators' votes, in nats",
     "vote_divergence": "distance to the distribution of the votes (Kullback-Leibler), in nats; 0 is the same",
     "entropy_correlation": "is the model unsure where people disagree? rank correlation, 1 is perfect",
@@ -66,20 +71,28 @@ def percent(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate, name: str = "accuracy") -> str:
-    """Return the 95 % interval as text, without saying so."""
+    """Return the 95% interval as text, without saying so."""
     if is_share(name):
-        return f"{100 * estimate.low:.1f}-{100 * estimate.high:.1f} %"
+        return f"{100 * estimate.low:.1f}-{100 * estimate.high:.1f}%"
     return f"{estimate.low:.3f}-{estimate.high:.3f}"
 
 
 def plain_name(name: str) -> str:
     """Return the name of a metric as people write it."""
-    words = {"nll": "NLL", "ece": "ECE", "map": "mAP", "roc_auc": "ROC area", "ap": "average precision", "f1": "F1"}
+    words = {
+        "nll": "NLL",
+        "brier": "Brier score",
+        "ece": "ECE",
+        "map": "mAP",
+        "roc_auc": "ROC area",
+        "ap": "average precision",
+        "f1": "F1",
+    }
     if name in words:
         return words[name]
     tuned = ", tuned thresholds" if name.startswith("tuned_") else ""
     text = name.removeprefix("tuned_").replace("_", " ").replace("f1", "F1").replace("ece", "ECE")
-    return text.replace("top2", "top 2").replace("top3", "top 3").replace("surest 80", "surest 80 %") + tuned
+    return text.replace("top2", "top 2").replace("top3", "top 3").replace("surest 80", "surest 80%") + tuned
 
 
 def meaning(name: str) -> Html:
