@@ -79,7 +79,28 @@ def size() -> str:
     return table(["the core, installed", ""], cells)
 
 
-TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "detectors": detectors, "speed": speed, "size": size}
+def peers() -> str:
+    """mien and others on the same pictures."""
+    rows = read("peers")
+    cells = [
+        [
+            row["peer"],
+            percent(row, "accuracy"),
+            f"{float(row['nll']):.3f}",
+            f"{float(row['ece']):.3f}",
+            f"{float(row['cpu_ms_per_face']):.1f} ms",
+            f"{float(row['cpu_ms_per_photo']):.0f} ms",
+            f"{float(row['import_cpu_s']):.1f} s",
+            f"{int(row['installed_mb']):,} MB",
+        ]
+        for row in rows
+    ]
+    heading = ["", "accuracy (95 %)", "NLL", "ECE", "CPU a face", "CPU a photo", "CPU to import", "installed"]
+    first = rows[0]
+    return table(heading, cells) + f"\n\n{first['data']}, {first['split']}, {first['n']} pictures, {first['date']}."
+
+
+TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "detectors": detectors, "speed": speed, "size": size, "peers": peers}
 
 
 def filled(text: str) -> str:

@@ -61,7 +61,12 @@ class Explanation:
 
 
 def explain_picture(
-    analyzer: Analyzer, source: PictureSource, *, method: str | Maps = "rise", label: str | None = None
+    analyzer: Analyzer,
+    source: PictureSource,
+    *,
+    method: str | Maps = "rise",
+    label: str | None = None,
+    on_step: Callable[[int, int], None] = lambda done, faces: None,
 ) -> tuple[ImageResult, list[Explanation]]:
     """Analyze a picture and explain each face.
 
@@ -70,6 +75,7 @@ def explain_picture(
         source: as in `mien.Analyzer.analyze`.
         method: ``"rise"`` (500 passes a face), ``"occlusion"`` (196), or a function that makes the maps.
         label: explain this one; None explains the most probable one of each face.
+        on_step: called after each face with the number of those done and of all, for a progress bar.
 
     Returns:
         The result, and an explanation for each of its faces in the same order.
@@ -89,11 +95,16 @@ def explain_picture(
     crops = crop_faces(picture, faces, analyzer.card.crop)
     named = [label or found.emotions.top for found in result]
     codes = np.array([labels.index(name) for name in named], np.int64)
-    if callable(method):
-        maps = method(crops, codes) if faces else np.empty((0, *crops.shape[2:]), np.float32)
-    else:
-        maps = (occlusion_maps if method == "occlusion" else rise_maps)(analyzer.score, crops, codes)
-    return result, [Explanation(*each) for each in zip(faces, named, crops, maps, strict=True)]
+    found = []
+    for number, face in enumerate(faces):
+        one = slice(number, number + 1)
+        if callable(method):
+            (heat,) = method(crops[one], codes[one])
+        else:
+            (heat,) = (occlusion_maps if method == "occlusion" else rise_maps)(analyzer.score, crops[one], codes[one])
+        found.append(Explanation(face, named[number], crops[number], heat))
+        on_step(number + 1, len(faces))
+    return result, found
 
 
 def occlusion_maps(score: Score, crops: NDArray[np.uint8], codes: NDArray[np.int64]) -> NDArray[np.float32]:

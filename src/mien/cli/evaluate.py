@@ -12,6 +12,9 @@ from mien.errors import UsageError, import_extra
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.evaluation.comparison import Comparison
     from mien.evaluation.predictions import Predictions
     from mien.evaluation.report import Findings
@@ -131,7 +134,7 @@ def _from_model(model: str, asked: "Asked", detector: str | None, *, full: bool)
     with progress_bar("pictures", total=len(samples)) as advance:
         scored = score_model(session, asked, samples, groups, on_step=advance.by)
     first = scored[0].predictions
-    head, score_head = first.head, session.card.head(first.head)
+    head = first.head
     worse, error = [], None
     if detector is not None:
         some = draw_some(samples)
@@ -140,11 +143,14 @@ def _from_model(model: str, asked: "Asked", detector: str | None, *, full: bool)
             worse = measure_robustness(session, some, head=head, truth=first.truth, on_step=advance.by)
             error, moved = measure_crops(session, some, finder, head=head, truth=first.truth, on_step=advance.by)
             worse += moved
+
+    def score(crops: "NDArray[np.uint8]") -> "NDArray[np.float64]":
+        return score_crops(session, crops, session.card.head(head))
+
     shown = []
     if full and first.task == "single":
         with progress_bar("explanations", total=None) as advance:
             for rows in (worst_mistakes(first), most_unsure(first)):
-                score = lambda crops: score_crops(session, crops, score_head)  # noqa: E731
                 shown.append(exhibits(first, rows, samples, score, on_step=advance.by))
     mistakes, unsure = shown or ([], [])
     return Findings(

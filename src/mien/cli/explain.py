@@ -41,6 +41,7 @@ def explain(
 
     Example: mien explain examples/astronaut.jpg --output why.png
     """
+    from mien.cli.progress import progress_bar
     from mien.errors import UsageError, unknown_name
     from mien.explain import METHODS, draw_explanations, explain_picture
     from mien.files import check_writable, written_whole
@@ -56,7 +57,10 @@ def explain(
     check_writable(target)
     analyzer = Analyzer(model=model, labels=labels, detector=detector)
     maps = method if run is None else _gradients(run, analyzer)
-    result, found = explain_picture(analyzer, str(picture), method=maps, label=label)
+    with progress_bar("faces", total=None) as advance:
+        result, found = explain_picture(
+            analyzer, str(picture), method=maps, label=label, on_step=lambda done, faces: advance.by(1)
+        )
     drawn = draw_explanations(analyzer.read(str(picture)), result, found, analyzer.card.crop)
     with written_whole(target) as temporary:
         drawn.save(temporary, quality=92)
