@@ -13,7 +13,7 @@ from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import DEFAULT_MODEL, emotion_model
-from mien.results import Emotions, FaceResult, ImageResult
+from mien.results import Emotions, Face, FaceResult, ImageResult
 
 
 class Analyzer:
@@ -55,6 +55,17 @@ class Analyzer:
             PictureError: it cannot be used as a picture.
         """
         return read_picture(source, max_pixels=self._max_pixels)
+
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Score crops that `mien.inference.crops.crop_faces` has made, all in one pass.
+
+        Args:
+            crops: (n, channels, size, size) uint8, as the card's crop says; n may be zero.
+
+        Returns:
+            (n, labels) probabilities of the head that answers, 0 to 1.
+        """
+        return score_crops(self._session, crops, self.head)
 
     def analyze(self, source: PictureSource) -> ImageResult:
         """Analyze one picture.
@@ -100,10 +111,10 @@ class Analyzer:
             faces = self.detector.find_faces(picture)
             crops.append(crop_faces(picture, faces, self.card.crop))
             found.append((source, picture.shape, faces))
-        scores = iter(score_crops(self._session, np.concatenate(crops), self.head).tolist())
+        scores = iter(self.score(np.concatenate(crops)).tolist())
         return [
             ImageResult(
-                faces=tuple(FaceResult(face, Emotions(self.head.labels, tuple(next(scores)))) for face in faces),
+                faces=tuple(self._judged(face, tuple(next(scores))) for face in faces),
                 width=width,
                 height=height,
                 model=self.card.name,
@@ -111,3 +122,7 @@ class Analyzer:
             )
             for source, (height, width, _), faces in found
         ]
+
+    def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
+        emotions = Emotions(self.head.labels, probabilities)
+        return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))
