@@ -20,7 +20,7 @@ SetOption = Annotated[
 ]
 HEADLINES = {
     "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
-    "multi": ("macro_f1", "micro_f1", "sample_f1", "subset_accuracy", "hamming_loss"),
+    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_sample_f1", "tuned_hamming_loss", "map"),
     "gate": ("balanced_accuracy", "accuracy"),
 }
 

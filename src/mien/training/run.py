@@ -104,7 +104,14 @@ def train(
     return folder
 
 
+def process_rank() -> int:
+    """Return which of the processes of a run on several devices this is; 0 is the first, or the only one."""
+    return int(getattr(rank_zero_only, "rank", 0))
+
+
 def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
+    if process_rank() > 0:  # the first process has checked and written by now: it has started this one
+        return folder.last_checkpoint if folder.last_checkpoint.exists() else None
     if folder.recipe.exists() and not resume:
         raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
     if folder.recipe.exists():
