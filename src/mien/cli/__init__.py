@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import analyze, data, evaluate, models, train
+from mien.cli import analyze, data, evaluate, models, serve, train
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("analyze")(analyze.analyze)
 app.command("evaluate")(evaluate.evaluate)
+app.command("serve")(serve.serve)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.add_typer(data.app, name="data")
