@@ -3,8 +3,8 @@
     python benchmarks/load.py                # a minute each
     python benchmarks/load.py --seconds 10
 
-A client sends examples/astronaut.jpg again and again over one connection and waits for each answer. The server runs in a
-process of its own with its defaults; the clients share the machine with it. Writes results/load.csv.
+A client sends examples/astronaut.jpg again and again over one connection and waits for each answer. The server runs in
+a process of its own with its defaults; the clients share the machine with it. Writes results/load.csv.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,13 @@ class Client(threading.Thread):
         super().__init__()
         self.latencies: list[float] = []
         self.statuses: Counter[int] = Counter()
-        self._port, self._path, self._body, self._stop = port, path, body, stop
+        self._port, self._path, self._body, self._over = port, path, body, stop
 
     def run(self) -> None:
         """Ask."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         headers = {"Content-Type": "image/jpeg"}
-        while not self._stop.is_set():
+        while not self._over.is_set():
             began = time.perf_counter()
             connection.request("POST", self._path, self._body, headers)
             answer = connection.getresponse()

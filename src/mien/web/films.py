@@ -1,6 +1,5 @@
 """/v1/videos: a film in, a job out; then its progress and its result."""
 
-import asyncio
 import csv
 import io
 import json
@@ -63,7 +62,7 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         try:
             with gate.place():
                 jobs.check_room()
-                analyzer = await asyncio.to_thread(models.get, model, labels, detector)
+                analyzer = await models.opened(model, labels, detector)
                 (upload,) = await read_uploads(
                     request,
                     field="video",

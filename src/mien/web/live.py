@@ -71,7 +71,7 @@ def live_routes(
         await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
         try:
             with gate.place():
-                analyzer = await asyncio.to_thread(models.get, model, labels, detector)
+                analyzer = await models.opened(model, labels, detector)
                 await _converse(socket, analyzer, workers, metrics, limits)
         except RefusedError as error:
             await _close(socket, LATER, str(error))

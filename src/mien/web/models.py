@@ -1,7 +1,9 @@
 """The models that a server answers with, opened when they are first asked for."""
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mien.errors import unknown_name
@@ -29,9 +31,10 @@ class Models:
     def __init__(self, settings: Settings, *, observe: Callable[[int], None]) -> None:
         self._settings = settings
         self._observe = observe
-        self._cores = threading.Semaphore(settings.cores)
+        self._passes = ThreadPoolExecutor(settings.cores, thread_name_prefix="mien-pass")
         self._lock = threading.Lock()
         self._opened: dict[tuple[str, str, str], SharedAnalyzer] = {}
+        self._asked: dict[tuple[str | None, str | None, str | None], SharedAnalyzer] = {}
         own = self._open(settings.model, settings.labels, settings.detector)
         self.default = own.card.name
         self._files = {entry.name: entry.name for entry in CATALOGUE if entry.kind == "emotions"}
@@ -58,6 +61,13 @@ class Models:
             if key not in self._opened:
                 self._opened[key] = self._open(self._files[name], head.name, found)
             return self._opened[key]
+
+    async def opened(self, model: str | None, labels: str | None, detector: str | None) -> SharedAnalyzer:
+        """Return an analyzer as `get` does, without keeping the event loop from its work while a model is opened."""
+        asked = model, labels, detector
+        if asked not in self._asked:
+            self._asked[asked] = await asyncio.to_thread(self.get, model, labels, detector)
+        return self._asked[asked]
 
     def describe(self) -> dict[str, Any]:
         """Return what can be asked for: models with their heads, and detectors."""
@@ -93,7 +103,7 @@ class Models:
             detector=detector,
             labels=labels,
             max_pixels=self._settings.limits.max_pixels,
-            cores=self._cores,
+            passes=self._passes,
             observe=self._observe,
         )
 

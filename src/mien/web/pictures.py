@@ -69,7 +69,7 @@ def picture_routes(
         try:
             with ExitStack() as place:
                 place.enter_context(gate.place())
-                analyzer = await asyncio.to_thread(models.get, model, labels, detector)
+                analyzer = await models.opened(model, labels, detector)
                 uploads = await read_uploads(
                     request,
                     field="pictures",

@@ -122,7 +122,7 @@ def too_large(max_bytes: int) -> RefusedError:
 
 
 async def _one_file(body: AsyncGenerator[bytes, None], *, on_disk: bool) -> Upload:
-    file: IO[bytes] = TemporaryFile() if on_disk else io.BytesIO()
+    file: IO[bytes] = TemporaryFile() if on_disk else io.BytesIO()  # noqa: SIM115  (closed by who reads it)
     async for chunk in body:
         file.write(chunk)
     file.seek(0)
