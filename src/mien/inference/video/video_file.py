@@ -61,14 +61,15 @@ class VideoFile:
         index = self._seek(part, after)
         clock = _Clock(self.stream)
         last_s: float | None = after[1] if after else None
-        lost = 0
+        lost, reached = 0, after is None
         for frame in self._decoded(on_problem):
             if frame is None:
-                lost += 1
-                index += index >= 0
+                if reached and index >= 0:
+                    lost, index = lost + 1, index + 1
                 continue
             time_s = clock.time_s(frame)
-            if after is not None and time_s <= after[1]:
+            reached = after is None or time_s > after[1]
+            if not reached:
                 continue
             if part.start_s is not None and time_s < part.start_s:
                 index += index >= 0
