@@ -9,7 +9,7 @@ from mien.video_results import FrameResult
 
 SIDE = 96
 """Thumbnails have this many pixels on each side."""
-MOST_A_TRACK = 12
+MOST_A_TRACK = 24
 MOST_TRACKS = 24
 MARGIN = 0.15
 """A thumbnail shows this much around the box, as a share of its longer side."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.draw import COLORS, OTHER_COLOR
 from mien.errors import UsageError, import_extra
@@ -24,6 +23,9 @@ BINS = 1200
 FORMATS = (".png", ".pdf", ".svg", ".jpg")
 INCHES = (12.0, 2.6)
 """Width of the picture, and height of a person's part of it."""
+FACE_SHARE = 0.074
+NAME_SHARE = 0.075
+"""Widths of a face and of a person's name, as shares of the timeline."""
 
 
 def check_plot(path: Path) -> None:
@@ -68,16 +70,17 @@ def draw_timeline(
     figure_module = _matplotlib()
     people = [person for person in summary.longest(MOST_PEOPLE) if person.frames >= LEAST_FRAMES]
     people = people or summary.longest(MOST_PEOPLE)
-    curves = _curves(results, people, labels, summary)
+    bins = _Bins(summary)
+    curves = _curves(results, people, labels, bins)
     rows = max(len(people), 1)
     figure = figure_module.Figure(figsize=(INCHES[0], INCHES[1] * rows + 0.9), layout="constrained")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     for axis, person in zip(axes, people, strict=False):
-        _draw_person(axis, person, curves[person.track_id], labels, summary, thumbnails)
+        _draw_person(axis, person, curves[person.track_id], labels, bins, thumbnails)
     if not people:
         axes[0].text(0.5, 0.5, "no face in this film", ha="center", va="center", transform=axes[0].transAxes)
         axes[0].set_yticks([])
-    axes[-1].set_xlim(summary.first_s, max(summary.last_s, summary.first_s + 0.04))
+    axes[-1].set_xlim(bins.edges[0], bins.edges[-1])
     axes[-1].xaxis.set_major_formatter(lambda seconds, _: _clock(seconds, summary.last_s - summary.first_s))
     axes[-1].set_xlabel("time")
     hidden = len(summary.people) - len(people)
@@ -103,67 +106,82 @@ def _patch(label: str) -> Any:
 
 
 class _Curves:
-    # Sums of the smoothed scores in bins of time, and which label held longest in each.
+    # By bins of time: sums of the smoothed scores, how often the person was seen, and which event was on (-1: none).
     def __init__(self, bins: int, labels: int) -> None:
         self.sums = np.zeros((bins, labels))
-        self.held = np.zeros((bins, labels), np.int64)
+        self.seen = np.zeros(bins, np.int64)
+        self.event = np.full(bins, -1)
 
-    def means(self) -> NDArray[np.float64]:
-        """(bins, labels), NaN where the person was not seen."""
-        counts = self.held.sum(axis=1, keepdims=True)
-        return np.where(counts > 0, self.sums / np.maximum(counts, 1), np.nan)
+
+class _Bins:
+    # Equal stretches of the film.
+    def __init__(self, summary: Summary) -> None:
+        self.count = min(BINS, max(summary.frames, 1))
+        self.edges = np.linspace(summary.first_s, max(summary.last_s, summary.first_s + 0.04), self.count + 1)
+        self.frames = np.zeros(self.count, np.int64)
+
+    def place(self, time_s: float) -> int:
+        share = (time_s - self.edges[0]) / (self.edges[-1] - self.edges[0])
+        return int(np.clip(share * self.count, 0, self.count - 1))
 
 
 def _curves(
-    results: Iterable[FrameResult], people: Sequence[Person], labels: Sequence[str], summary: Summary
+    results: Iterable[FrameResult], people: Sequence[Person], labels: Sequence[str], bins: _Bins
 ) -> dict[int, _Curves]:
-    bins = min(BINS, max(summary.frames, 1))
-    curves = {person.track_id: _Curves(bins, len(labels)) for person in people}
-    length_s = max(summary.last_s - summary.first_s, 1e-9)
+    curves = {person.track_id: _Curves(bins.count, len(labels)) for person in people}
     for result in results:
-        place = min(int((result.time_s - summary.first_s) / length_s * bins), bins - 1)
+        place = bins.place(result.time_s)
+        bins.frames[place] += 1
         for found in result:
             if found.track_id in curves:
                 curves[found.track_id].sums[place] += found.smoothed.probabilities
-                curves[found.track_id].held[place, labels.index(found.label)] += 1
+                curves[found.track_id].seen[place] += 1
+        for event in result.events:
+            if event.track_id in curves:
+                span = slice(bins.place(event.onset_s), bins.place(event.offset_s) + 1)
+                curves[event.track_id].event[span] = labels.index(event.emotion)
     return curves
 
 
 def _draw_person(
-    axis: Any, person: Person, curves: _Curves, labels: Sequence[str], summary: Summary, thumbnails: Thumbnails
+    axis: Any, person: Person, curves: _Curves, labels: Sequence[str], bins: _Bins, thumbnails: Thumbnails
 ) -> None:
-    bins = len(curves.sums)
-    edges = np.linspace(summary.first_s, max(summary.last_s, summary.first_s + 0.04), bins + 1)
-    middles = (edges[1:] + edges[:-1]) / 2
-    means = curves.means()
-    seen = curves.held.sum(axis=1) > 0
+    # A bin without a frame is no gap; one with frames but without the person is.
+    some = bins.frames > 0
+    seen = curves.seen[some, None]
+    means = np.where(seen > 0, curves.sums[some] / np.maximum(seen, 1), np.nan)
+    middles = ((bins.edges[1:] + bins.edges[:-1]) / 2)[some]
     for index, label in enumerate(labels):
         axis.plot(middles, means[:, index], color=_color(label), linewidth=1.6)
-    held = np.where(seen, curves.held.argmax(axis=1), -1)
-    starts = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), bins]
+    shown = np.where(some & (curves.seen == 0), -1, curves.event)
+    starts = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), bins.count]
     for start, end in pairwise(starts):
-        if held[start] >= 0:  # the ribbon below the curves: which label held
-            axis.axvspan(edges[start], edges[end], ymin=0, ymax=0.05, color=_color(labels[held[start]]), linewidth=0)
+        if shown[start] >= 0:  # the ribbon below the curves: the events
+            color = _color(labels[shown[start]])
+            axis.axvspan(bins.edges[start], bins.edges[end], ymin=0, ymax=0.05, color=color, linewidth=0)
     axis.set_ylim(-0.09, 1.75)
     axis.set_yticks([0, 0.5, 1])
-    axis.set_ylabel(f"person {person.track_id}")
+    axis.set_ylabel("probability", y=0.33)
+    axis.text(0.004, 0.98, f"person {person.track_id}", transform=axis.transAxes, va="top", weight="bold")
     axis.grid(axis="y", alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
-    _draw_faces(axis, person, summary, thumbnails)
+    axis.spines["left"].set_bounds(0, 1)
+    _draw_faces(axis, person, bins, thumbnails)
 
 
-def _draw_faces(axis: Any, person: Person, summary: Summary, thumbnails: Thumbnails) -> None:
+def _draw_faces(axis: Any, person: Person, bins: _Bins, thumbnails: Thumbnails) -> None:
     offset = import_extra("matplotlib.offsetbox", extra="video", purpose="drawing a timeline")
-    length_s = max(summary.last_s - summary.first_s, 0.04)
-    last_s = -np.inf
+    begin_s, end_s = float(bins.edges[0]), float(bins.edges[-1])
+    half_s = FACE_SHARE * (end_s - begin_s) / 2
+    free_s = begin_s + NAME_SHARE * (end_s - begin_s)  # the person's name stands before
     for time_s, _, picture in thumbnails.of(person.track_id):
-        if time_s - last_s < 0.07 * length_s:  # no face hides another
+        middle_s = min(time_s, end_s - half_s)
+        if middle_s - half_s < free_s:  # no face hides another
             continue
-        last_s = time_s
-        inside_s = min(max(time_s, summary.first_s + 0.033 * length_s), summary.last_s - 0.033 * length_s)
-        axis.plot([time_s, time_s], [1.02, 1.12], color="0.5", linewidth=0.8)
-        image = offset.OffsetImage(picture, zoom=0.62)
-        axis.add_artist(offset.AnnotationBbox(image, (inside_s, 1.42), frameon=False, pad=0))
+        free_s = middle_s + half_s
+        axis.plot([time_s, time_s], [1.02, 1.1], color="0.5", linewidth=0.8)
+        image = offset.OffsetImage(picture, zoom=0.6)
+        axis.add_artist(offset.AnnotationBbox(image, (middle_s, 1.42), frameon=False, pad=0))
 
 
 def _clock(seconds: float, length_s: float) -> str:
