@@ -86,6 +86,8 @@ def video(
 
     Example: mien video interview.mp4 --output faces.parquet --plot faces.png --annotate annotated.mp4
     """
+    import cv2
+
     from mien.cli.video_report import report
     from mien.cli.video_work import Outputs, find_films, work
     from mien.inference.analyzer import Analyzer
@@ -97,6 +99,7 @@ def video(
     names = find_films(films)
     outputs = Outputs(output, events, annotate, plot)
     outputs.check(names)
+    cv2.setNumThreads(1)  # a detector on small frames: more threads cost a fifth more CPU for a tenth of the time
     analyzer = Analyzer(model=model, detector=detector, labels=labels, max_pixels=int(max_megapixels * 1e6))
     done = work(analyzer, names, outputs, part=part, settings=settings, rate=rate)
     report(analyzer, done, outputs)

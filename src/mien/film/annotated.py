@@ -121,7 +121,8 @@ class _Sound:
     def _copied(self, stream: Any) -> Iterator[Any]:
         begin = round(self._start_s / stream.time_base)
         for packet in self._source.demux(stream):
-            if packet.dts is None or packet.pts < begin:
+            # Sound that begins before the film, as AAC's first packet does, is needed there and nowhere else.
+            if packet.dts is None or (begin > 0 and packet.pts < begin):
                 continue
             packet.pts -= begin
             packet.dts -= begin

@@ -58,13 +58,17 @@ class Journal:
         self._run = json.loads(json.dumps(run))
         self._current: FilmState | None = None
         try:
-            self._file: IO[bytes] = path.open("r+b") if path.exists() else path.open("w+b")
+            self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        try:
             self._file.truncate(self._read())
             self._file.seek(0, 2)
             if self._file.tell() == 0:
                 self._write({"journal": VERSION, "run": self._run})
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        except BaseException:
+            self._file.close()
+            raise
 
     def __enter__(self) -> "Journal":
         return self
