@@ -1,6 +1,6 @@
 """What mien answers with for a film: frames, the faces in them with their histories, and events."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -172,7 +172,7 @@ class FrameResult:
             "model": self.model,
         }
         if not self.faces:
-            return [frame | dict.fromkeys(FACE_COLUMNS)]
+            return [frame | dict.fromkeys(_FACE_COLUMNS)]
         return [
             frame
             | {
@@ -194,7 +194,8 @@ class FrameResult:
         ]
 
 
-FACE_COLUMNS = (
+_FRAME_COLUMNS = ("source", "frame", "time_s", "width", "height", "model")
+_FACE_COLUMNS = (
     "track_id",
     "x1",
     "y1",
@@ -207,4 +208,13 @@ FACE_COLUMNS = (
     "top",
     "confidence",
 )
-"""The columns that are empty in the row of a frame without a face."""
+
+
+def table_columns(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a table of frames, in order; see `FrameResult.to_rows`.
+
+    Args:
+        labels: of the model's head.
+    """
+    scores = (f"{kind}_{label}" for kind in ("p", "smoothed") for label in labels)
+    return (*_FRAME_COLUMNS, *_FACE_COLUMNS, *scores)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import analyze, data, evaluate, models, train, video
+from mien.cli import analyze, data, evaluate, experiments, models, train, video
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.command("video")(video.video)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("export")(train.export)
+app.command("compare")(experiments.compare)
+app.command("sweep")(experiments.sweep)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 

@@ -9,14 +9,13 @@ from typing import Any
 
 from mien.errors import UsageError, import_extra
 from mien.files import check_writable, written_whole
-from mien.video_results import FACE_COLUMNS, FrameResult
+from mien.video_results import FrameResult, table_columns
 
 GROUP_ROWS = 8192
 """A row group of Parquet has this many rows: what is held in memory."""
 
 _TEXTS = ("source", "model", "label", "top", "emotion")
 _WHOLE = ("frame", "width", "height", "track_id")
-_FRAME_COLUMNS = ("source", "frame", "time_s", "width", "height", "model", *FACE_COLUMNS)
 _EVENT_COLUMNS = ("source", "track_id", "emotion", "onset_s", "apex_s", "offset_s", "duration_s", "apex_probability")
 
 Row = Mapping[str, Any]
@@ -36,12 +35,11 @@ def save_frames(results: Iterable[FrameResult], path: Path, *, labels: Sequence[
         MissingExtraError: Parquet without pyarrow.
         OutputError: the file cannot be written.
     """
-    columns = [*_FRAME_COLUMNS, *(f"p_{label}" for label in labels), *(f"smoothed_{label}" for label in labels)]
     if path.suffix.lower() == ".jsonl":
         rows: Iterator[Row] = (result.to_dict() for result in results)
     else:
         rows = (row for result in results for row in result.to_rows())
-    _save(rows, path, columns)
+    _save(rows, path, table_columns(labels))
 
 
 def save_events(results: Iterable[FrameResult], path: Path) -> None:
