@@ -40,3 +40,12 @@ def test_a_pixel_more_does_not_move_the_panel():
         drawn = draw_frame(pixels, result(Box(x, 100, x + 80, 200)))
         columns.append(np.flatnonzero((drawn != 128).any(axis=(0, 2))).max())
     assert np.diff(columns).tolist() == [1, 1, 1]
+
+
+def test_a_crowd_gets_labels_only():
+    pixels = np.full((300, 400, 3), 128, np.uint8)
+    boxes = [Box(20 + 90 * number, 100, 80 + 90 * number, 200) for number in range(4)]
+    crowd, three = (draw_frame(pixels, result(*boxes[:count])) for count in (4, 3))
+    inside = (slice(104, 196), slice(114, 166))  # the second face: no panel of the first one hides it
+    assert (crowd[inside] == 128).all()
+    assert (three[inside] != 128).any()

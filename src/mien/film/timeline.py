@@ -83,9 +83,9 @@ def draw_timeline(
     axes[-1].set_xlim(bins.edges[0], bins.edges[-1])
     axes[-1].xaxis.set_major_formatter(lambda seconds, _: _clock(seconds, summary.last_s - summary.first_s))
     axes[-1].set_xlabel("time")
-    hidden = len(summary.people) - len(people)
-    note = f", {hidden} more seen for less time" if hidden else ""
-    figure.suptitle(f"{title}: {len(summary.people)} {'person' if len(summary.people) == 1 else 'people'}{note}")
+    count = len(summary.people)
+    note = f", the {len(people)} seen longest" if count > len(people) > 0 else ""
+    figure.suptitle(f"{title}: {count} {'person' if count == 1 else 'people'}{note}")
     lines = [_patch(label) for label in labels]
     figure.legend(handles=lines, loc="outside lower center", ncols=len(labels), frameon=False)
     with written_whole(path) as temporary:
