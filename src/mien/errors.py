@@ -7,6 +7,7 @@
     ├── PictureError         not a picture, truncated, empty, too large, of an unusable type
     ├── VideoError           not a film, one that cannot be decoded, without frames; a camera that is busy or goes away
     ├── WeightsError         a weight file that is absent, cannot be fetched, or is not the file it should be
+    ├── TrainingError        a training that cannot go on
     ├── DataError            a table or dataset whose content is not what it claims
     └── OutputError          a result that cannot be written where it was asked for
 
@@ -50,6 +51,10 @@ class VideoError(MienError):
 
 class WeightsError(MienError):
     """A weight file that is absent, cannot be fetched, or is not the file it should be."""
+
+
+class TrainingError(MienError):
+    """A training that cannot go on; what it has reached so far is kept."""
 
 
 class DataError(MienError):

@@ -10,49 +10,52 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien.data.samples import Samples
-from mien.data.votes import MISSING
 from mien.errors import WeightsError
 from mien.evaluation.calibration import fit_temperature
-from mien.evaluation.metrics import METRICS
-from mien.evaluation.predictions import TRUTHS, Predictions, predict
+from mien.evaluation.metrics import metrics_of
+from mien.evaluation.multilabel import fit_thresholds
+from mien.evaluation.predictions import predict
+from mien.evaluation.truths import truth_of
 from mien.files import written_whole
+from mien.inference.scores import probabilities
 from mien.inference.session import Session
-from mien.labels import label_set
-from mien.model_card import CARD_KEY, CropSpec, Head, ModelCard
+from mien.model_card import CARD_KEY, Head, ModelCard
 from mien.provenance import commit
-from mien.training.lesson import HEADS
-from mien.training.run import load_network
+from mien.training.networks.building import load_network
+from mien.training.recipe import HeadRecipe
+from mien.training.run_folder import RunFolder
 
 TOLERANCE = 1e-4
-"""Largest difference of a logit between the exported file and PyTorch that is taken as the same."""
+"""Largest difference of a logit between the exported file and PyTorch that is taken as the same; where the largest
+logit is above 1, as a share of it."""
 PARITY_FACES = 500
 
 
-def export_run(run: Path, validation: Samples, target: Path, *, spec: CropSpec) -> ModelCard:
+def export_run(run: Path, validation: Samples, target: Path) -> ModelCard:
     """Export the chosen weights of a run.
 
-    Temperatures are fitted on the validation pictures, and the card's scores are measured on them.
+    Temperatures and thresholds are fitted on the validation pictures, and the card's scores are measured on them.
 
     Args:
         run: folder of a finished run.
-        validation: pictures that the run chose its epoch by, crops as `spec` says.
+        validation: pictures that the run chose its epoch by, crops as its recipe says.
         target: the ONNX file to write.
-        spec: the crop that the network was trained on.
 
     Returns:
         The card, with the file's checksum.
 
     Raises:
         WeightsError: the run is not finished, or the exported file does not give what PyTorch gives.
+        DataError: the pictures have no labels for one of the heads.
         OutputError: the file cannot be written.
     """
-    recipe, network = load_network(run, channels=spec.channels)
+    recipe, network = load_network(RunFolder(run))
     split = ", ".join(sorted(set(validation.split.tolist())))
     card = ModelCard(
         name=recipe.name,
-        heads=tuple(Head(name, "single", label_set(name).labels) for name in HEADS),
-        crop=spec,
-        trained_on=f"{recipe.about} Epoch and temperatures chosen on {split}.",
+        heads=tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items()),
+        crop=recipe.crop.spec(),
+        trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.",
         license="MIT",
         source=f"mien export of recipe {recipe.name}, seed {recipe.seed}, mien {commit()}",
     )
@@ -60,13 +63,13 @@ def export_run(run: Path, validation: Samples, target: Path, *, spec: CropSpec) 
         _write(network, card, temporary)
         session = Session(temporary)
         _check_parity(session, network, validation.crops[:PARITY_FACES])
-        heads = tuple(_calibrated(head, session, validation) for head in card.heads)
+        heads = tuple(_fitted(head, recipe.heads[head.name], session, validation) for head in card.heads)
         _add_card(temporary, replace(card, heads=heads))
         session = Session(temporary)
         scores = {
             f"{split}/{head.name}/{metric}": value
             for head in heads
-            for metric, value in _scores(predict(session, validation, head=head.name)).items()
+            for metric, value in metrics_of(predict(session, validation, head=head.name)).items()
         }
         _add_card(temporary, replace(card, heads=heads, metrics=scores))
     return Session(target).card
@@ -80,15 +83,16 @@ def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDAr
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
 
 
-def _calibrated(head: Head, session: Session, validation: Samples) -> Head:
-    targets = next(iter(TRUTHS[head.name].values()))(validation)
-    kept = targets != MISSING
-    logits = session.logits(validation.crops[kept], [head.name])[0]
-    return replace(head, temperature=fit_temperature(logits, targets[kept]))
-
-
-def _scores(predictions: Predictions) -> dict[str, float]:
-    return {name: metric(predictions) for name, metric in METRICS.items()}
+def _fitted(head: Head, settings: HeadRecipe, session: Session, validation: Samples) -> Head:
+    right = truth_of(head, validation)
+    targets = right.targets[right.known]
+    logits = session.logits(validation.crops[right.known], [head.name])[0]
+    head = replace(head, temperature=fit_temperature(logits, targets))
+    if head.task == "single":
+        return head
+    if isinstance(settings.threshold, float):
+        return replace(head, thresholds=(settings.threshold,) * len(head.labels))
+    return replace(head, thresholds=fit_thresholds(probabilities(logits, head), targets))
 
 
 def _write(network: nn.Module, card: ModelCard, path: Path) -> None:
@@ -122,6 +126,8 @@ def _add_card(path: Path, card: ModelCard) -> None:
 def _check_parity(session: Session, network: nn.Module, crops: NDArray[np.uint8]) -> None:
     expected = torch_logits(network, crops)
     for name, found in zip(expected, session.logits(crops, list(expected)), strict=True):
-        difference = float(np.abs(found - expected[name]).max())
+        # Of deep networks the logits are large, and so is what rounding does to them.
+        scale = max(1.0, float(np.abs(expected[name]).max()))
+        difference = float(np.abs(found - expected[name]).max()) / scale
         if not difference <= TOLERANCE:
             raise WeightsError(f"head {name}: the exported file differs from PyTorch by {difference:.2g}; not written")

@@ -1,13 +1,13 @@
 """What mien answers with for a film: frames, the faces in them with their histories, and events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.results import Emotions, FaceResult
+from mien.results import Box, Emotions, Face, FaceResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,21 @@ class TrackedFace(FaceResult):
             **super().to_dict(),
             "smoothed": dict(self.smoothed),
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "TrackedFace":
+        """Read what `to_dict` gave; landmarks do not come back."""
+        emotions, smoothed = (
+            Emotions(tuple(content[key]), tuple(content[key].values())) for key in ("emotions", "smoothed")
+        )
+        return cls(
+            Face(Box(*content["box"]), content["score"]),
+            emotions,
+            content["face_probability"],
+            content["track_id"],
+            smoothed=smoothed,
+            label=content["label"],
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,11 @@ class Event:
             "duration_s": self.duration_s,
             "apex_probability": self.apex_probability,
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Event":
+        """Read what `to_dict` gave."""
+        return cls(**{key: value for key, value in content.items() if key != "duration_s"})
 
 
 @dataclass(frozen=True)
@@ -122,6 +142,20 @@ class FrameResult:
             "events": [event.to_dict() for event in self.events],
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "FrameResult":
+        """Read what `to_dict` gave."""
+        return cls(
+            index=content["frame"],
+            time_s=content["time_s"],
+            faces=tuple(map(TrackedFace.from_dict, content["faces"])),
+            width=content["width"],
+            height=content["height"],
+            model=content["model"],
+            source=content["source"],
+            events=tuple(map(Event.from_dict, content["events"])),
+        )
+
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a face, for tables; a frame without a face gives one row with empty face columns.
 
@@ -138,7 +172,7 @@ class FrameResult:
             "model": self.model,
         }
         if not self.faces:
-            return [frame | dict.fromkeys(FACE_COLUMNS)]
+            return [frame | dict.fromkeys(_FACE_COLUMNS)]
         return [
             frame
             | {
@@ -160,7 +194,8 @@ class FrameResult:
         ]
 
 
-FACE_COLUMNS = (
+_FRAME_COLUMNS = ("source", "frame", "time_s", "width", "height", "model")
+_FACE_COLUMNS = (
     "track_id",
     "x1",
     "y1",
@@ -173,4 +208,13 @@ FACE_COLUMNS = (
     "top",
     "confidence",
 )
-"""The columns that are empty in the row of a frame without a face."""
+
+
+def table_columns(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a table of frames, in order; see `FrameResult.to_rows`.
+
+    Args:
+        labels: of the model's head.
+    """
+    scores = (f"{kind}_{label}" for kind in ("p", "smoothed") for label in labels)
+    return (*_FRAME_COLUMNS, *_FACE_COLUMNS, *scores)

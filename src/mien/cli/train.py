@@ -1,53 +1,108 @@
 """mien train and mien export: a recipe becomes a run, a run becomes a weight file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-Data = Annotated[Path, typer.Option("--data", help="FER-2013 with FER+ votes, one Parquet file.")]
+from mien.errors import import_extra
+
+if TYPE_CHECKING:
+    from mien.experiments.finishing import Score
+
+RecipeArgument = Annotated[Path, typer.Argument(help="A recipe, such as recipes/mien-compact.toml.")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="The pictures: a table made by `mien data prepare`, or FER-2013's Parquet file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe, such as loop.epochs=3."),
+]
+HEADLINES = {
+    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
+    "multi": ("macro_f1", "micro_f1", "sample_f1", "subset_accuracy", "hamming_loss"),
+    "gate": ("balanced_accuracy", "accuracy"),
+}
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/mien-compact.toml.")],
-    data: Data,
+    recipe: RecipeArgument,
+    data: DataOption,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/NAME of the recipe where not given.")
     ] = None,
+    set_: SetOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
 ) -> None:
-    """Train a model by a recipe: fits on Training, chooses the epoch on PublicTest, never sees PrivateTest.
+    """Train a model by a recipe, export it and score it.
 
-    Checkpoints are written every epoch; after an interruption, the same command with --resume goes on.
+    Fits on the training split, chooses epoch, temperatures and thresholds on the validation split, and scores the
+    exported file on validation and test. A checkpoint is written every epoch; after an interruption, the same command
+    with --resume goes on. Example:
+
+        mien train recipes/csv-cnn.toml --data fer2013.parquet --set loop.epochs=3
     """
-    from mien.data.samples import read_samples
-    from mien.errors import import_extra
-    from mien.model_card import FER2013_CROP
+    need_training()
+    from mien.training.recipe_files import read_recipe
 
-    for module in ("torch", "lightning", "pydantic"):
-        import_extra(module, extra="train", purpose="training")
-    from mien.training.recipe import read_recipe
-    from mien.training.run import train as train_run
+    read = read_recipe(recipe, set_ or ())
+    folder = output or Path("runs") / read.name
+    from mien.experiments.training_run import run_recipe
+    from mien.training.curves import read_curves
 
-    folder = output or Path("runs") / read_recipe(recipe).name
-    samples = read_samples(data, spec=FER2013_CROP, splits=("Training", "PublicTest"))
-    weights = train_run(recipe, samples.of_split("Training"), samples.of_split("PublicTest"), folder, resume=resume)
-    print(f"weights of the best epoch: {weights}\nnext: mien export {folder} --data {data} --output {folder.name}.onnx")
+    run, scores = run_recipe(read, data, folder, resume=resume)
+    if scores is None:  # another process of the same run reports
+        return
+    if run.curves.is_file():
+        print(read_curves(run.curves).in_words())
+    print_scores(scores)
+    print(f"run: {run.path}\nmodel: {run.model}\nuse it: mien analyze PICTURE --model {run.model}")
 
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    data: Data,
+    data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
 ) -> None:
-    """Export a run as one ONNX file with its card: temperatures fitted and scores measured on PublicTest."""
-    from mien.data.samples import read_samples
-    from mien.errors import import_extra
-    from mien.model_card import FER2013_CROP
-
-    for module in ("torch", "lightning", "onnxscript"):
-        import_extra(module, extra="train", purpose="exporting")
+    """Export a run as one ONNX file with its card: temperatures and thresholds fitted on the validation split."""
+    need_training()
+    from mien.experiments.roles import read_roles
     from mien.export import export_run
+    from mien.files import check_writable
+    from mien.training.recipe_files import read_recipe
+    from mien.training.run_folder import RunFolder
 
-    card = export_run(run, read_samples(data, spec=FER2013_CROP, splits=("PublicTest",)), output, spec=FER2013_CROP)
+    check_writable(output)
+    card = export_run(run, read_roles(read_recipe(RunFolder(run).recipe), data)["validation"], output)
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
+
+
+def need_training() -> None:
+    """Make sure that what training needs is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    for module in ("torch", "lightning", "pydantic", "onnxscript", "sklearn", "matplotlib"):
+        import_extra(module, extra="train", purpose="training")
+
+
+def print_scores(scores: list["Score"]) -> None:
+    """Print the main figures of a run, a row for each head and split."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        rows.setdefault((score.role, score.head), []).append(score)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("split", "head", "right answer", "n", "figures (95 % interval)"):
+        table.add_column(heading, justify="right" if heading == "n" else "left")
+    for (role, head), found in rows.items():
+        by_name = {score.metric: score.estimate for score in found}
+        shown = next(names for names in HEADLINES.values() if names[0] in by_name and names[-1] in by_name)
+        main = by_name[shown[0]]
+        words = [f"{shown[0]} {main.value:.2%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
+        words += [f"{name} {by_name[name].value:.3f}" for name in shown[1:]]
+        table.add_row(role, head, found[0].truth, str(found[0].n), ", ".join(words))
+    Console().print(table)

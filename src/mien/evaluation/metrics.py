@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
+from mien.evaluation.calibration import reliability
+from mien.evaluation.multilabel import gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
-
-ECE_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,8 @@ def negative_log_likelihood(predictions: Predictions) -> float:
 
 
 def calibration_error(predictions: Predictions) -> float:
-    """Return the expected calibration error of the top label over 15 equal bins, 0 to 1.
-
-    The gap between confidence and accuracy in each bin, weighted by the bin's share (Naeini et al. 2015; Guo et al.
-    2017, arXiv:1706.04599).
-    """
-    confidence = predictions.scores.max(axis=1)
-    hits = predictions.scores.argmax(axis=1) == predictions.targets
-    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, weights=hits - confidence, minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / len(predictions))
+    """Return the expected calibration error over 15 equal bins, 0 to 1; see `mien.evaluation.calibration`."""
+    return reliability(predictions.scores, predictions.targets).error
 
 
 METRICS: dict[str, Callable[[Predictions], float]] = {
@@ -80,6 +72,15 @@ METRICS: dict[str, Callable[[Predictions], float]] = {
     "ece": calibration_error,
 }
 """All metrics for single-label predictions, by name."""
+
+
+def metrics_of(predictions: Predictions) -> dict[str, float]:
+    """Measure predictions on all pictures, by the metrics of their task, by name."""
+    if predictions.task == "multi":
+        return multilabel_metrics(predictions)
+    if predictions.task == "gate":
+        return gate_metrics(predictions)
+    return {name: metric(predictions) for name, metric in METRICS.items()}
 
 
 def measure(predictions: Predictions, *, resamples: int = 500, seed: int = 0) -> dict[str, Estimate]:

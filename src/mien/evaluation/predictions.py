@@ -1,63 +1,142 @@
 """What evaluation reads: the probabilities of a model beside the truth."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.samples import Samples
-from mien.data.votes import MISSING, majority, plurality
-from mien.errors import DataError, UsageError, unknown_name
+from mien.errors import DataError
+from mien.evaluation.truths import truth_of
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
-from mien.labels import FER7, FERPLUS8
+from mien.model_card import Head, Task
 
-TRUTHS: dict[str, dict[str, Callable[[Samples], NDArray[np.int64]]]] = {
-    FER7.name: {"label": lambda samples: samples.fer7},
-    FERPLUS8.name: {
-        "arg-max": lambda samples: plurality(samples.votes),
-        "majority": lambda samples: majority(samples.votes),
-    },
-}
-"""By head, what may count as the right answer, the first one by default. For FER+: the class with the most votes
-(arg-max, 3,546 pictures of PrivateTest), or the majority rule of its authors (3,153)."""
+SUM_TOLERANCE = 1e-3
+"""The probabilities of a single-label head sum to one within this: enough for a file with four decimals."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Single-label predictions.
+    """Predictions of one head, with the right answers.
 
     Attributes:
         ids: (n,) names of the pictures.
-        targets: (n,) int64, index of the right label.
-        scores: (n, labels) float64 probabilities, rows sum to one.
+        targets: for a single-label head (n,) int64, index of the right label; for several labels and for a gate
+            (n, labels) bool, which are present.
+        scores: (n, labels) float64 probabilities; rows sum to one for a single-label head.
         labels: in the order of the columns.
         model: what predicted.
+        task: what the columns mean, see `mien.model_card.Head.task`.
+        thresholds: per label, for several labels and for a gate; None where none were fitted.
+        temperature: the one by which the logits were divided; 1 where nobody knows.
+        votes: (n, 10) float32, FER+'s votes where the data has them, NaN rows where a picture has none; else None.
+        groups: by name (n,) text, what else is known of each picture: source, subject, whether training repeats it.
+        sha256: of the weight file, empty where there is none.
+        head: name of the head.
+        truth: what counted as right, see `mien.evaluation.truths.Truth.name`.
+        data: name of the data file.
+        split: of the data.
+
+    Raises:
+        DataError: there are none, a probability is no number from 0 to 1, rows of a single-label head do not sum to
+            one, or shapes do not fit.
     """
 
     ids: NDArray[np.str_]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
     scores: NDArray[np.float64]
     labels: tuple[str, ...]
     model: str
+    task: Task = "single"
+    thresholds: tuple[float, ...] | None = None
+    temperature: float = 1.0
+    votes: NDArray[np.float32] | None = None
+    groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    sha256: str = ""
+    head: str = ""
+    truth: str = ""
+    data: str = ""
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        check_scores(self.scores, self.labels, task=self.task, ids=self.ids, source=f"predictions of {self.model}")
+        shape = (len(self.ids),) if self.task == "single" else self.scores.shape
+        if self.targets.shape != shape:
+            raise DataError(
+                f"predictions of {self.model}: the truth has the shape {self.targets.shape}, task {self.task!r} with "
+                f"{len(self.ids)} pictures and {len(self.labels)} labels needs {shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Predictions":
-        """Return the predictions at these positions, or where a mask is true."""
-        return Predictions(self.ids[index], self.targets[index], self.scores[index], self.labels, self.model)
+        """Return the predictions at these positions, or where a mask is true.
+
+        Raises:
+            DataError: there are none.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays: dict[str, Any] = {name: value[index] for name, value in values.items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays, groups={name: group[index] for name, group in self.groups.items()})
 
 
-def predict(session: Session, samples: Samples, *, head: str, truth: str | None = None) -> Predictions:
+def check_scores(
+    scores: NDArray[np.float64], labels: tuple[str, ...], *, task: Task, ids: NDArray[np.str_], source: str
+) -> None:
+    """Check that probabilities are probabilities.
+
+    Args:
+        scores: (n, labels).
+        labels: of the columns.
+        task: rows of ``"single"`` have to sum to one.
+        ids: (n,), to name the picture that is wrong.
+        source: where they come from, for the error.
+
+    Raises:
+        DataError: they are not, or there are none.
+    """
+    if not len(ids):
+        raise DataError(f"{source}: there are none; choose a split that has labelled pictures")
+    if scores.shape != (len(ids), len(labels)):
+        raise DataError(
+            f"{source}: probabilities have the shape {scores.shape}, {len(ids)} pictures with the labels "
+            f"{', '.join(labels)} need {(len(ids), len(labels))}; one column a label, one row a picture"
+        )
+    wrong = ~np.isfinite(scores).all(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"{source}: {wrong.sum()} of {len(ids)} pictures have a probability that is no number (NaN or infinite), "
+            f"the first is {ids[wrong][0]}; leave such pictures out or score them again"
+        )
+    wrong = ((scores < 0) | (scores > 1 + SUM_TOLERANCE)).any(axis=1)
+    if wrong.any():
+        raise DataError(
+            f"{source}: {wrong.sum()} of {len(ids)} pictures have a probability outside 0 to 1, the first is "
+            f"{ids[wrong][0]}; give probabilities, not logits or per cent"
+        )
+    sums = scores.sum(axis=1)
+    wrong = np.abs(sums - 1) > SUM_TOLERANCE
+    if task == "single" and wrong.any():
+        raise DataError(
+            f"{source}: the probabilities of {wrong.sum()} of {len(ids)} pictures do not sum to one, the first is "
+            f"{ids[wrong][0]} with {sums[wrong][0]:.4f}; give them unrounded, or say that they are independent "
+            "(task multi)"
+        )
+
+
+def predict(session: Session, samples: Samples, *, head: str, truth: str | None = None, data: str = "") -> Predictions:
     """Score samples in one forward pass each, and put the truth beside.
 
     Args:
         session: an opened weight file.
         samples: crops of the size that the model expects.
         head: name of one of its heads.
-        truth: what counts as right, see `TRUTHS`; None takes the head's default.
+        truth: what counts as right, see `mien.evaluation.truths.Truth.name`; None takes the head's default.
+        data: name of the data file, to be kept with the predictions.
 
     Returns:
         Predictions for the samples that have such a truth; the others are left out.
@@ -67,14 +146,43 @@ def predict(session: Session, samples: Samples, *, head: str, truth: str | None 
         DataError: no sample has such a truth.
     """
     spec = session.card.head(head)
-    if head not in TRUTHS:
-        raise UsageError(f"head {head!r} cannot be evaluated on these labels; heads that can: {', '.join(TRUTHS)}")
-    rules = TRUTHS[head]
-    if truth is not None and truth not in rules:
-        raise unknown_name(f"truth for head {head}", truth, rules)
-    targets = rules[truth or next(iter(rules))](samples)
-    kept = targets != MISSING
-    if not kept.any():
-        raise DataError(f"none of the {len(samples)} pictures has a label for head {head!r}")
-    scores = score_crops(session, samples.crops[kept], spec)
-    return Predictions(samples.ids[kept], targets[kept], scores, spec.labels, session.card.name)
+    right = truth_of(spec, samples, truth)
+    scores = score_crops(session, samples.crops[right.known], spec)
+    found = beside_truth(samples, spec, scores, truth=truth, model=session.card.name, data=data)
+    return replace(found, sha256=session.card.sha256)
+
+
+def beside_truth(
+    samples: Samples, head: Head, scores: NDArray[np.float64], *, truth: str | None, model: str, data: str
+) -> Predictions:
+    """Put probabilities, whoever made them, beside the truth.
+
+    Args:
+        samples: labelled pictures.
+        head: what the columns mean.
+        scores: (m, labels), of those of the samples that have this truth, in order.
+        truth: see `mien.evaluation.truths.Truth.name`; None takes the head's default.
+        model: what predicted.
+        data: name of the data file.
+
+    Raises:
+        UsageError: the head has no such truth here.
+        DataError: no sample has it, or the scores are no probabilities.
+    """
+    right = truth_of(head, samples, truth)
+    kept = samples.take(right.known)
+    return Predictions(
+        ids=kept.ids,
+        targets=right.targets[right.known],
+        scores=scores,
+        labels=head.labels,
+        model=model,
+        task=head.task,
+        thresholds=head.thresholds,
+        temperature=head.temperature,
+        votes=None if np.isnan(kept.votes).all() else kept.votes,
+        head=head.name,
+        truth=right.name,
+        data=data,
+        split=", ".join(sorted(set(kept.split.tolist()))),
+    )

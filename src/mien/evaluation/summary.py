@@ -12,7 +12,8 @@ from mien.data.samples import read_samples
 from mien.data.table import open_table
 from mien.errors import DataError
 from mien.evaluation.metrics import Estimate, measure
-from mien.evaluation.predictions import TRUTHS, predict
+from mien.evaluation.predictions import predict
+from mien.evaluation.truths import truths_of
 from mien.files import written_whole
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
@@ -65,7 +66,7 @@ def summarise(
         DataError: the data is not what it should be, or has no such split.
     """
     session = Session(emotion_model(model))
-    heads = [session.card.head(head)] if head else [known for known in session.card.heads if known.name in TRUTHS]
+    heads = [session.card.head(head)] if head else session.card.heads
     splits = open_table(data).split_counts()
     if split not in splits:
         raise DataError(f"{data}: has no split {split!r}; there are {', '.join(splits)}")
@@ -79,8 +80,8 @@ def summarise(
     fresh_ids = set(chosen.ids[fresh].tolist())
     rows = []
     for each in heads:
-        for truth in TRUTHS.get(each.name, {"": None}):
-            predictions = predict(session, chosen, head=each.name, truth=truth or None)
+        for truth in truths_of(each, chosen):
+            predictions = predict(session, chosen, head=each.name, truth=truth)
             kept = np.array([name in fresh_ids for name in predictions.ids.tolist()])
             subsets = [(truth, predictions)]
             if not kept.all():

@@ -52,7 +52,7 @@ class Analyzer:
         if self.head.task == "gate":
             raise UsageError(f"head {self.head.name!r} says face or not, no emotion; choose another with labels=")
         self.detector = open_detector(detector, spec=self.card.crop)
-        self._max_pixels = max_pixels
+        self.max_pixels = max_pixels
 
     def read(self, source: PictureSource) -> NDArray[np.uint8]:
         """Decode a picture the way `analyze` does: (height, width, 3) uint8 RGB, upright.
@@ -60,7 +60,7 @@ class Analyzer:
         Raises:
             PictureError: it cannot be used as a picture.
         """
-        return read_picture(source, max_pixels=self._max_pixels)
+        return read_picture(source, max_pixels=self.max_pixels)
 
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Score crops that `mien.inference.crops.crop_faces` has made, all in one pass.
@@ -163,7 +163,7 @@ class Analyzer:
 
         problems: list[str] = []
         part = Part(start_s, end_s, every)
-        film = open_film(source, max_pixels=self._max_pixels)
+        film = open_film(source, max_pixels=self.max_pixels)
         try:
             video = VideoAnalyzer(self, settings, source=film.name)
             yield from follow_film(film, video, part, on_problem=on_problem or problems.append)

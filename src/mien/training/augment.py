@@ -25,6 +25,7 @@ def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Ten
     """
     x = pixels.float()
     x = _warp(x, settings, generator)
+    x = _blur(x, settings, generator)
     x = _relight(x, settings, generator)
     return _erase(x, settings, generator)
 
@@ -45,6 +46,29 @@ def mixup(x: Tensor, *, share: float, generator: Generator) -> tuple[Tensor, Ten
     return share * x + (1 - share) * x[partner], partner
 
 
+def cutmix(x: Tensor, *, share: float, generator: Generator) -> tuple[Tensor, Tensor, float]:
+    """Put a rectangle of another crop of the batch into each crop (Yun et al. 2019, arXiv:1905.04899).
+
+    Args:
+        x: (n, channels, size, size) float32.
+        share: about how much of the crop stays its own, 0 to 1.
+        generator: on the device of `x`.
+
+    Returns:
+        The crops, the position (n,) of each crop's partner, and the share that did stay.
+    """
+    partner = torch.randperm(len(x), generator=generator, device=x.device)
+    height, width = x.shape[2:]
+    side = math.sqrt(1 - share)
+    high, wide = round(side * height), round(side * width)
+    top = int(torch.randint(height - high + 1, (1,), generator=generator, device=x.device))
+    left = int(torch.randint(width - wide + 1, (1,), generator=generator, device=x.device))
+    mixed = x.clone()
+    place = (..., slice(top, top + high), slice(left, left + wide))
+    mixed[place] = x[partner][place]
+    return mixed, partner, 1 - high * wide / (height * width)
+
+
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
     return torch.rand(count, generator=generator, device=generator.device) * (high - low) + low
 
@@ -63,6 +87,17 @@ def _warp(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     )
     grid = functional.affine_grid(theta, list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _blur(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    if settings.blur == 0:
+        return x
+    blurred = _uniform(len(x), 0, 1, generator) < settings.blur
+    shrink = float(_uniform(1, 0.2, 0.5, generator))  # one strength a batch: pictures of a batch keep one size
+    side = x.shape[2:]
+    small = functional.interpolate(x, scale_factor=shrink, mode="bilinear", antialias=True)
+    soft = functional.interpolate(small, size=side, mode="bilinear", align_corners=False)
+    return torch.where(blurred[:, None, None, None], soft, x)
 
 
 def _relight(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:

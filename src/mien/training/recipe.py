@@ -1,21 +1,40 @@
-"""Training recipes: TOML files, checked against these types before anything starts."""
+"""Training recipes: the typed content of a TOML file. `mien.training.recipe_files` reads and writes them."""
 
-import difflib
-import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mien.errors import RecipeError
+from mien.labels import LABEL_SETS
+from mien.model_card import FER2013_CROP, CropSpec
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of a recipe: unknown keys are errors, and nothing changes once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Model(_Section):
-    """The network.
+class Layer(Section):
+    """A dense layer: units, then batch norm, ReLU and dropout.
+
+    Attributes:
+        units: outputs.
+        batch_norm: whether they are normalised over the batch.
+        dropout: share of them that is dropped while training.
+    """
+
+    units: int = Field(gt=0)
+    batch_norm: bool = True
+    dropout: Rate = 0.0
+
+
+class Compact(Section):
+    """mien's own small SE-ResNet, see `mien.training.networks.compact`.
 
     Attributes:
         kind: the family.
@@ -28,25 +47,155 @@ class Model(_Section):
     kind: Literal["compact"] = "compact"
     widths: tuple[int, ...] = (24, 48, 96, 192)
     depths: tuple[int, ...] = (1, 2, 2, 2)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
+    dropout: Rate = 0.3
     mirrored: bool = False
 
 
-class Loss(_Section):
-    """What is minimised: a weighted sum of cross-entropies.
+class Cnn(Section):
+    """A plain convolutional network: stages of 3x3 convolutions that end in pooling, then dense layers.
 
     Attributes:
-        fer7: weight of the seven-class label.
-        ferplus8: weight of the votes over eight emotions, as soft targets.
-        smoothing: label smoothing of the seven-class label.
+        kind: the family.
+        stages: for each stage the channels of its convolutions, such as ``[[32, 32], [64, 64]]``.
+        batch_norm: after each convolution.
+        pool: how a stage ends.
+        dropout: after each stage's pooling.
+        dense: layers between the last stage and the heads.
     """
 
-    fer7: float = Field(default=0.5, ge=0)
-    ferplus8: float = Field(default=1.0, ge=0)
-    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    kind: Literal["cnn"]
+    stages: tuple[tuple[int, ...], ...] = ((32, 32), (64, 64), (128, 128), (256, 256))
+    batch_norm: bool = True
+    pool: Literal["max", "average"] = "max"
+    dropout: Rate = 0.25
+    dense: tuple[Layer, ...] = (Layer(units=256, dropout=0.5),)
 
 
-class Augmentation(_Section):
+class Mlp(Section):
+    """Dense layers on the bare pixels.
+
+    Attributes:
+        kind: the family.
+        dense: the layers before the heads.
+    """
+
+    kind: Literal["mlp"]
+    dense: tuple[Layer, ...] = (Layer(units=512, dropout=0.3), Layer(units=256, dropout=0.3))
+
+
+class Backbone(Section):
+    """A network of timm under dense layers (transfer learning).
+
+    Attributes:
+        kind: the family.
+        backbone: its name in timm, such as ``"resnet50"``.
+        pretrained: true downloads timm's weights, false starts from random ones, a path reads a local file.
+        frozen: whether the backbone keeps its weights.
+        unfreeze_every: with `frozen`, thaw one more part of the backbone, from the end, every so many epochs; 0 never.
+        size: side to which crops are enlarged before the backbone, pixels; 0 leaves them as they are.
+        dense: layers between the backbone and the heads.
+    """
+
+    kind: Literal["timm"]
+    backbone: str
+    pretrained: bool | str = True
+    frozen: bool = False
+    unfreeze_every: int = Field(default=0, ge=0)
+    size: int = Field(default=0, ge=0)
+    dense: tuple[Layer, ...] = ()
+
+
+class Ensemble(Section):
+    """The average of the probabilities of trained runs; nothing is trained.
+
+    Attributes:
+        kind: the family.
+        members: folders of finished runs, with the same heads and crops.
+    """
+
+    kind: Literal["ensemble"]
+    members: tuple[str, ...] = Field(min_length=2)
+
+
+Model = Annotated[Compact | Cnn | Mlp | Backbone | Ensemble, Field(discriminator="kind")]
+
+
+class HeadRecipe(Section):
+    """One thing that the network answers.
+
+    Attributes:
+        task: one label (``single``, softmax), any number (``multi``, sigmoid), or face against other things (``gate``).
+        target: the data's ``label``, FER+'s ``votes``, or ``present``: all labels that a multi-label table names. Votes
+            are soft targets of a single-label head; a multi-label head takes the emotions that at least 3 of 10 name.
+        labels: a label set's name, or the labels themselves in order; where empty, the head's own name.
+        weight: of this head's loss in the sum.
+        loss: ``cross-entropy`` (binary for several labels), or ``focal`` (Lin et al. 2017, arXiv:1708.02002).
+        focal_gamma: how much the focal loss cares less for what is right already.
+        smoothing: label smoothing of single labels.
+        class_weights: ``balanced`` weighs classes (positives, for several labels) by the inverse of how often they are.
+        threshold: from which probability a label of several is given; ``tuned`` finds the best one of each label on
+            validation.
+    """
+
+    task: Literal["single", "multi", "gate"] = "single"
+    target: Literal["label", "votes", "present"] = "label"
+    labels: str | tuple[str, ...] = ""
+    weight: float = Field(default=1.0, gt=0)
+    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+    focal_gamma: float = Field(default=2.0, ge=0)
+    smoothing: Rate = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    threshold: float | Literal["tuned"] = "tuned"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "HeadRecipe":
+        allowed = {"single": ("label", "votes"), "multi": ("votes", "present"), "gate": ("label",)}[self.task]
+        if self.target not in allowed:
+            raise ValueError(f"a {self.task} head learns from {' or '.join(allowed)}, not from {self.target}")
+        return self
+
+    def names(self, head: str) -> tuple[str, ...]:
+        """Return the head's labels in the order of its logits; a gate has one logit, for face."""
+        if self.task == "gate":
+            return ("face",)
+        if isinstance(self.labels, tuple):
+            return self.labels
+        return LABEL_SETS[self.labels or head].labels
+
+
+class Crop(Section):
+    """The crops that the network sees.
+
+    Attributes:
+        size: side, pixels.
+        color: channels.
+    """
+
+    size: int = Field(default=48, ge=8, le=512)
+    color: Literal["gray", "rgb"] = "gray"
+
+    def spec(self) -> CropSpec:
+        """Return the crop as the weight file's card says it."""
+        return replace(FER2013_CROP, size=self.size, color=self.color)
+
+
+class Data(Section):
+    """Which rows of the table are used for what.
+
+    Attributes:
+        training: name of the split to learn from.
+        validation: name of the split that chooses epoch, temperature and thresholds.
+        test: name of the split for the final figures.
+        limit: use so many pictures of each split, drawn by the recipe's seed; 0 uses all.
+    """
+
+    training: str = "Training"
+    validation: str = "PublicTest"
+    test: str = "PrivateTest"
+    limit: int = Field(default=0, ge=0)
+
+
+class Augmentation(Section):
     """How much training crops are changed; shares are of the crop's side, probabilities 0 to 1.
 
     Attributes:
@@ -56,94 +205,133 @@ class Augmentation(_Section):
         flip: probability of a mirror image.
         contrast: changed by up to this share.
         brightness: changed by up to this share of full white.
+        blur: probability that a crop loses its detail, by shrinking it to between half and a fifth and back.
         erase: probability that one rectangle is erased.
         erase_pixels: its shortest and longest side, in pixels of a 48-pixel crop.
         mixup: probability that a whole batch is blended with itself.
         mixup_alpha: parameter of the Beta distribution of the blend.
+        cutmix: probability that a rectangle of each crop of a batch comes from another crop.
     """
 
     rotation_degrees: float = Field(default=15, ge=0, le=180)
-    scale: float = Field(default=0.15, ge=0, lt=1)
-    shift: float = Field(default=0.12, ge=0, lt=1)
-    flip: float = Field(default=0.5, ge=0, le=1)
-    contrast: float = Field(default=0.2, ge=0, lt=1)
-    brightness: float = Field(default=0.1, ge=0, lt=1)
-    erase: float = Field(default=0.4, ge=0, le=1)
+    scale: Rate = 0.15
+    shift: Rate = 0.12
+    flip: Share = 0.5
+    contrast: Rate = 0.2
+    brightness: Rate = 0.1
+    blur: Share = 0.0
+    erase: Share = 0.4
     erase_pixels: tuple[int, int] = (6, 20)
-    mixup: float = Field(default=0.5, ge=0, le=1)
+    mixup: Share = 0.5
     mixup_alpha: float = Field(default=0.4, gt=0)
+    cutmix: Share = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Augmentation":
+        if self.mixup + self.cutmix > 1:
+            raise ValueError("mixup and cutmix are drawn for the same batches: together they may be 1 at most")
+        return self
 
 
-class Optimiser(_Section):
-    """SGD with Nesterov momentum, linear warm-up, cosine to zero, and an average of the weights.
+class Optimiser(Section):
+    """How the weights are found.
 
     Attributes:
-        batch: pictures a step.
-        peak_rate: learning rate after the warm-up.
-        momentum: of the gradient.
+        kind: ``sgd`` is with Nesterov momentum.
+        rate: learning rate, at its highest.
+        momentum: of SGD.
         weight_decay: on weights of convolutions and linear layers only.
+        schedule: ``cosine`` to zero, ``one-cycle`` (Smith & Topin 2017, arXiv:1708.07120), ``plateau`` (a tenth when
+            the validation loss has not fallen for three epochs), or ``constant``.
+        warmup_epochs: passes until the full rate, for ``cosine`` and ``constant``.
+        clip: largest norm of the gradient; 0 leaves it.
+        average: decay of the exponential moving average of the weights; the average is what is validated and kept. 0
+            keeps the weights themselves.
+    """
+
+    kind: Literal["sgd", "adam", "adamw"] = "sgd"
+    rate: float = Field(default=0.1, gt=0)
+    momentum: Rate = 0.9
+    weight_decay: float = Field(default=5e-4, ge=0)
+    schedule: Literal["cosine", "one-cycle", "plateau", "constant"] = "cosine"
+    warmup_epochs: float = Field(default=0, ge=0)
+    clip: float = Field(default=0, ge=0)
+    average: Rate = 0.999
+
+
+class Loop(Section):
+    """How long, in which steps and on what.
+
+    Attributes:
+        batch: pictures a step and process.
         epochs: passes over the training pictures.
-        warmup_epochs: passes until the peak.
-        average: decay of the exponential moving average of the weights; the average is what is validated and kept.
+        monitor: what chooses the epoch: the mean ``score`` of the heads on validation, or its ``loss``.
+        patience: stop after so many epochs without a better one; 0 never.
+        precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``.
+        compile: compile the training step (torch.compile): a minute at the start, then up to a third faster. It needs a
+            C++ compiler.
+        device: ``auto`` takes a GPU where there is one.
+        devices: processes on this machine, one a GPU.
+        nodes: machines.
+        mlflow: tracking address of MLflow, such as ``sqlite:///mlflow.db``; empty without.
     """
 
     batch: int = Field(default=128, gt=0)
-    peak_rate: float = Field(default=0.1, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=5e-4, ge=0)
     epochs: int = Field(default=40, gt=0)
-    warmup_epochs: float = Field(default=2, ge=0)
-    average: float = Field(default=0.999, ge=0, lt=1)
+    monitor: Literal["score", "loss"] = "score"
+    patience: int = Field(default=0, ge=0)
+    precision: Literal["bf16", "16", "32"] = "bf16"
+    compile: bool = False
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    devices: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    mlflow: str = ""
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """One experiment or released model.
 
     Attributes:
         name: of the model that it makes.
         about: one sentence: what it is and what it is for.
+        published: what the project that it repeats published; empty for experiments of our own.
         seed: of everything random.
         model: the network.
-        loss: what is minimised.
+        crop: what it sees.
+        data: which rows are used for what.
+        heads: what it answers, by the head's name.
         augmentation: how training crops are changed.
         optimiser: how the weights are found.
+        loop: how long and on what.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     about: str = ""
-    seed: int = 0
-    model: Model = Model()
-    loss: Loss = Loss()
+    published: str = ""
+    seed: int = Field(default=0, ge=0)
+    model: Model = Compact()
+    crop: Crop = Crop()
+    data: Data = Data()
+    heads: dict[str, HeadRecipe] = Field(min_length=1)
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()
+    loop: Loop = Loop()
 
+    @model_validator(mode="after")
+    def _labels_known(self) -> "Recipe":
+        for name, head in self.heads.items():
+            known = isinstance(head.labels, tuple) or head.task == "gate" or (head.labels or name) in LABEL_SETS
+            if not known:
+                raise ValueError(
+                    f"heads.{name}: {head.labels or name!r} is no label set ({', '.join(LABEL_SETS)}); "
+                    "name one, or list the labels, with labels = "
+                )
+        return self
 
-def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Return the labels of each head."""
+        return {name: head.names(name) for name, head in self.heads.items()}
 
-    Raises:
-        RecipeError: no such file, not TOML, an unknown key (with the nearest right one) or an impossible value.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path}: no such recipe; the ones that come with mien are in recipes/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{path}: is not a recipe in TOML ({error})") from error
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {_explain(error.errors()[0])}") from error
-
-
-def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{key} = {problem['input']!r}: {problem['msg']}"
-    section: Any = Recipe
-    for part in problem["loc"][:-1]:
-        section = section.model_fields[part].annotation
-    allowed = list(section.model_fields)
-    near = difflib.get_close_matches(str(problem["loc"][-1]), allowed, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown key {key!r}: allowed here are {', '.join(allowed)}.{guess}"
+    def member_runs(self) -> list[Path]:
+        """Return the folders of the runs that an ensemble averages, none for other models."""
+        return [Path(member) for member in self.model.members] if isinstance(self.model, Ensemble) else []

@@ -1,14 +1,17 @@
 """A training run: a folder that holds the recipe, the checkpoints, the curves, and enough to go on after a kill.
 
-RUN/recipe.toml         the recipe as run
-RUN/checkpoints/        best.ckpt (by the validation score) and last.ckpt, one write an epoch
+RUN/recipe.toml         the recipe as run, every value spelled out
+RUN/checkpoints/        best.ckpt and last.ckpt, written once an epoch
+RUN/log/                the curves as TensorBoard and CSV write them while training
 RUN/curves.csv          one row an epoch
-RUN/best.safetensors    the averaged weights of the best epoch, written at the end
-RUN/run.json            versions, the chosen epoch, its scores
+RUN/best.safetensors    the weights of the chosen epoch, averaged where the recipe says so, written at the end
+RUN/last.safetensors    the weights after the last epoch
+RUN/run.json            versions, device, the chosen epoch, its score
 """
 
 import json
-import shutil
+import platform
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,98 +19,158 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from safetensors.torch import save_file
+from torch import Tensor
 
 from mien.data.samples import Samples
-from mien.errors import OutputError, RecipeError, WeightsError
-from mien.training.lesson import Lesson, build_network
-from mien.training.recipe import Recipe, read_recipe
+from mien.errors import OutputError, RecipeError, UsageError, import_extra
+from mien.files import written_whole
+from mien.provenance import commit
+from mien.training.curves import write_curves
+from mien.training.lesson import LOSS, SCORE, Lesson
+from mien.training.memory import keep_freed_memory
+from mien.training.networks.building import build_network
+from mien.training.recipe import Recipe
+from mien.training.recipe_files import read_recipe, write_recipe
+from mien.training.run_folder import RunFolder
 
-WEIGHTS = "best.safetensors"
-RECIPE = "recipe.toml"
 
-
-def train(recipe_file: Path, training: Samples, validation: Samples, output: Path, *, resume: bool = False) -> Path:
+def train(
+    recipe: Recipe,
+    training: Samples,
+    validation: Samples,
+    output: Path,
+    *,
+    resume: bool = False,
+    callbacks: tuple[Callback, ...] = (),
+) -> RunFolder:
     """Train by a recipe, or go on with a run that was interrupted.
 
     Args:
-        recipe_file: the TOML file.
+        recipe: what to train and how.
         training: pictures to learn from.
         validation: pictures to choose the epoch by.
         output: folder of the run.
-        resume: go on from the run's last checkpoint; without one, start.
+        resume: go on from the run's last checkpoint; without one, start. A run that is finished stays as it is.
+        callbacks: more of Lightning's callbacks, such as a sweep's pruning.
 
     Returns:
-        The file of the chosen weights, ``output/best.safetensors``.
+        The folder of the run, with its chosen weights.
 
     Raises:
-        RecipeError: the recipe is wrong, or not the one that the run was started with.
+        RecipeError: the recipe is impossible, or not the one that the run was started with.
+        DataError: the pictures have not the labels that the recipe learns from.
+        UsageError: a GPU is asked for and there is none.
+        TrainingError: the loss is no number.
         OutputError: the folder holds a run already and `resume` is false, or cannot be written.
     """
-    recipe = read_recipe(recipe_file)
-    last = _prepare(output, recipe_file, recipe, resume=resume)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    checkpoints = ModelCheckpoint(
-        dirpath=output / "checkpoints",
+    folder = RunFolder(output)
+    checkpoint = _prepare(folder, recipe, resume=resume)
+    if folder.weights.exists():
+        return folder
+    if recipe.member_runs():
+        return _keep_ensemble(folder, recipe)
+    keep_freed_memory()
+    chooser = ModelCheckpoint(
+        dirpath=folder.checkpoints,
         filename="best",
-        monitor="val/score",
-        mode="max",
+        monitor=SCORE if recipe.loop.monitor == "score" else LOSS,
+        mode="max" if recipe.loop.monitor == "score" else "min",
         save_last=True,
         enable_version_counter=False,
     )
-    callbacks: list[Callback] = [
-        WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)),
-        checkpoints,
-        RichProgressBar(leave=True),
-    ]
-    trainer = lightning.Trainer(
-        max_epochs=recipe.optimiser.epochs,
-        precision="bf16-mixed",
+    started = time.monotonic()
+    lesson = Lesson(recipe, training, validation, load=checkpoint is None)
+    trainer = _trainer(recipe, folder, [*_callbacks(recipe, chooser), *callbacks])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        try:
+            trainer.fit(lesson, ckpt_path=checkpoint)
+        except OSError as error:
+            raise OutputError(
+                f"{folder.path}: cannot be written ({error.strerror or error}); make room and go on with --resume"
+            ) from error
+    if not trainer.interrupted:
+        _finish(folder, recipe, chooser, seconds=time.monotonic() - started)
+    return folder
+
+
+def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
+    if folder.recipe.exists() and not resume:
+        raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
+    if folder.recipe.exists():
+        started = read_recipe(folder.recipe)
+        if started != recipe:
+            raise RecipeError(
+                f"{folder.path}: was started with another recipe ({_difference(started, recipe)}); "
+                "go on with the same one, or choose another --output"
+            )
+    else:
+        with written_whole(folder.recipe) as temporary:
+            write_recipe(recipe, temporary)
+    return folder.last_checkpoint if folder.last_checkpoint.exists() else None
+
+
+def _difference(started: Recipe, recipe: Recipe) -> str:
+    before, now = started.model_dump(), recipe.model_dump()
+    section = next(key for key in before if before[key] != now[key])
+    return f"{section} = {before[section]!r} there, {now[section]!r} here"
+
+
+def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> lightning.Trainer:
+    loop = recipe.loop
+    gpu = loop.device == "gpu" or (loop.device == "auto" and torch.cuda.is_available())
+    if gpu and torch.cuda.device_count() < loop.devices:
+        raise UsageError(
+            f"{loop.devices} GPU asked for, {torch.cuda.device_count()} found; "
+            "use --set loop.device=cpu, or fewer with loop.devices"
+        )
+    if loop.precision == "16" and not gpu:
+        raise UsageError("loop.precision = 16 needs a GPU; use bf16 or 32 on the CPU")
+    several = loop.devices * loop.nodes > 1
+    thaws = getattr(recipe.model, "unfreeze_every", 0) > 0
+    return lightning.Trainer(
+        accelerator="gpu" if gpu else "cpu",
+        devices=loop.devices,
+        num_nodes=loop.nodes,
+        strategy=("ddp_find_unused_parameters_true" if thaws else "ddp") if several else "auto",
+        max_epochs=loop.epochs,
+        precision="32-true" if loop.precision == "32" else f"{loop.precision}-mixed",
+        gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=callbacks,
-        logger=CSVLogger(output, name=None, version="curves"),
+        logger=_loggers(recipe, folder),
+        default_root_dir=folder.path,
+        use_distributed_sampler=False,  # mien.training.batches gives each process its part
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         enable_model_summary=False,
         log_every_n_steps=50,
     )
-    lesson = Lesson(recipe, training, validation)
-    trainer.fit(lesson, ckpt_path=last)
-    return _keep_best(output, checkpoints)
 
 
-def load_network(run: Path, *, channels: int) -> tuple[Recipe, nn.Module]:
-    """Return the recipe and the chosen weights of a finished run, ready to score.
-
-    Raises:
-        WeightsError: the run has no chosen weights.
-        RecipeError: the run's recipe cannot be read.
-    """
-    file = run / WEIGHTS
-    if not file.is_file():
-        raise WeightsError(f"{run}: holds no finished run ({WEIGHTS} is missing); go on with `mien train --resume`")
-    recipe = read_recipe(run / RECIPE)
-    network = build_network(recipe, channels=channels)
-    network.load_state_dict(load_file(file))
-    return recipe, network.eval()
+def _callbacks(recipe: Recipe, chooser: ModelCheckpoint) -> list[Callback]:
+    callbacks: list[Callback] = [chooser, RichProgressBar(leave=True)]
+    if recipe.optimiser.average:
+        callbacks.append(WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)))
+    if recipe.loop.patience:
+        callbacks.append(EarlyStopping(str(chooser.monitor), patience=recipe.loop.patience, mode=chooser.mode))
+    return callbacks
 
 
-def _prepare(output: Path, recipe_file: Path, recipe: Recipe, *, resume: bool) -> Path | None:
-    last = output / "checkpoints" / "last.ckpt"
-    if last.exists() and not resume:
-        raise OutputError(f"{output}: holds a run already; go on with --resume, or choose another --output")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not last.exists():
-            shutil.copyfile(recipe_file, output / RECIPE)
-            return None
-    except OSError as error:
-        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
-    if read_recipe(output / RECIPE) != recipe:
-        raise RecipeError(f"{recipe_file}: is not the recipe that {output} was started with ({output / RECIPE})")
-    return last
+def _loggers(recipe: Recipe, folder: RunFolder) -> list[Logger]:
+    loggers: list[Logger] = [
+        CSVLogger(folder.path, name=None, version="log"),
+        TensorBoardLogger(folder.path, name=None, version="log"),
+    ]
+    if recipe.loop.mlflow:
+        import_extra("mlflow", extra="mlflow", purpose="loop.mlflow")
+        from lightning.pytorch.loggers import MLFlowLogger
+
+        loggers.append(MLFlowLogger(experiment_name="mien", run_name=recipe.name, tracking_uri=recipe.loop.mlflow))
+    return loggers
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -119,21 +182,42 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
     return average
 
 
-def _keep_best(output: Path, checkpoints: ModelCheckpoint) -> Path:
-    content: dict[str, Any] = torch.load(checkpoints.best_model_path, map_location="cpu", weights_only=True)
+@rank_zero_only
+def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seconds: float) -> None:
+    write_curves(folder.path / "log" / "metrics.csv", folder.curves)
+    content = _weights_of(Path(chooser.best_model_path))
+    last = _weights_of(folder.last_checkpoint)
+    facts = {
+        "epoch": content["epoch"] + 1,
+        "epochs": last["epoch"] + 1,
+        str(chooser.monitor): float(chooser.best_model_score or 0),
+        "seconds": round(seconds),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {platform.machine()}",
+        "mien": commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": lightning.__version__,
+    }
+    with written_whole(folder.facts) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    for file, state in ((folder.last_weights, last), (folder.weights, content)):  # the chosen one says "finished"
+        with written_whole(file) as temporary:
+            save_file(state["weights"], temporary)
+
+
+def _keep_ensemble(folder: RunFolder, recipe: Recipe) -> RunFolder:
+    network = build_network(recipe)
+    with written_whole(folder.weights) as temporary:
+        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+    return folder
+
+
+def _weights_of(checkpoint: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
     prefix = "network."
     weights = {
         name.removeprefix(prefix): value.contiguous()
         for name, value in content["state_dict"].items()
         if name.startswith(prefix)
     }
-    save_file(weights, output / WEIGHTS)
-    facts = {
-        "epoch": content["epoch"],
-        "val_score": float(checkpoints.best_model_score or 0),
-        "torch": torch.__version__,
-        "lightning": lightning.__version__,
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
-    }
-    (output / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return output / WEIGHTS
+    return {"epoch": content["epoch"], "weights": weights}

@@ -3,6 +3,7 @@ import pytest
 
 import mien
 from mien.inference.video.analyzer import VideoAnalyzer, VideoSettings
+from tests.films_on_disk import wandering_face
 
 
 @pytest.fixture(scope="module")
@@ -13,14 +14,7 @@ def analyzer():
 @pytest.fixture(scope="module")
 def film(astronaut_pixels):
     """Two seconds of a smiling face that wanders to the right, hidden from 0.8 s to 1.2 s."""
-    face = astronaut_pixels[20:240, 120:340]
-    frames = []
-    for number in range(50):
-        picture = np.full((240, 420, 3), 90, np.uint8)
-        if not 20 <= number < 30:
-            picture[10:230, 10 + 3 * number : 230 + 3 * number] = face
-        frames.append((picture, number / 25))
-    return frames
+    return [(picture, number / 25) for number, picture in enumerate(wandering_face(astronaut_pixels))]
 
 
 def analyze(video, film, batch):

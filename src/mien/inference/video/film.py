@@ -23,6 +23,7 @@ def follow_film(
     known: Iterable[FrameResult] = (),
     pixels: bool = False,
     on_problem: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[FrameResult]:
     """Analyze a film.
 
@@ -36,6 +37,8 @@ def follow_film(
             analysed again. Where pixels are wanted these frames are decoded all the same.
         pixels: whether the results carry the pixels.
         on_problem: told in one line what of the film is lost.
+        stop: asked now and then; once it says True, a live film ends there, while of a file the frames up to some
+            earlier one are yielded, and the rest can follow another time.
 
     Yields:
         One result a frame, in order.
@@ -48,6 +51,10 @@ def follow_film(
         if last is not None:
             yield last
         last = result
+        if stop():
+            if film.live:
+                break
+            return
     if last is None:
         given = part.start_s is not None or part.end_s is not None
         remedy = "; give another --start or --end" if given else "; copy or download it again"

@@ -102,8 +102,7 @@ class Tracker:
         self._time_s: float | None = None
         self._previous_s = -np.inf  # time of the frame before
         self._next_id = 1
-        optimize = import_extra("scipy.optimize", extra="video", purpose="following faces through a film")
-        self._assign = optimize.linear_sum_assignment
+        import_extra("scipy", extra="video", purpose="following faces through a film")
 
     def predict(self, time_s: float) -> list[Track]:
         """Move on to a frame; each track's ``motion.box`` is then where its face should be.
@@ -177,10 +176,21 @@ class Tracker:
         if not free or not columns:
             return
         overlap = np.array([[boxes[row].iou(faces[column].box) for column in columns] for row in free])
-        paired = zip(*self._assign(-(overlap + gain[np.ix_(free, columns)])), strict=True)
+        paired = _best_pairs(np.where(overlap >= OVERLAP, overlap + gain[np.ix_(free, columns)], 0))
         for row, column in [(free[i], columns[j]) for i, j in paired if overlap[i, j] >= OVERLAP]:
             ids[column] = self.tracks[row].id
             free.remove(row)
+
+
+def _best_pairs(gain: NDArray[np.float64]) -> list[tuple[int, int]]:
+    # Pairs of a row and a column, each in one pair at most, with the greatest sum.
+    if 1 in gain.shape:  # most films show one face: no need for the half second that scipy.optimize takes to import
+        row, column = np.unravel_index(int(gain.argmax()), gain.shape)
+        return [(int(row), int(column))]
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(-gain)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
 
 def _direction(start: Box, end: Box) -> NDArray[np.float64]:

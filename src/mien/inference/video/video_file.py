@@ -1,6 +1,7 @@
 """Video files and network streams -> frames, with PyAV (FFmpeg's libraries)."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -58,24 +59,29 @@ class VideoFile:
         self, part: Part, *, after: tuple[int, float] | None, on_problem: Callable[[str], None]
     ) -> Iterator[Frame]:
         """Yield the frames one after the other; see `mien.inference.video.frames.Film`."""
-        index = self._seek(part, after)
+        begin_s = after[1] if after else part.start_s
+        problems: list[str] = []
+        seeks = begin_s is not None and begin_s > self._begin_s() and self._seekable
+        decoded = self._decoded_from(begin_s, problems) if seeks and begin_s is not None else self._decoded(problems)
+        index = after[0] + 1 if after else -1 if seeks else 0  # -1: not known yet
         clock = _Clock(self.stream)
         last_s: float | None = after[1] if after else None
-        lost = 0
-        for frame in self._decoded(on_problem):
+        lost, reached = 0, after is None
+        for frame in decoded:
             if frame is None:
-                lost += 1
-                index += index >= 0
+                if reached and index >= 0:
+                    lost, index = lost + 1, index + 1
                 continue
             time_s = clock.time_s(frame)
-            if after is not None and time_s <= after[1]:
+            reached = after is None or time_s > after[1]
+            if not reached:
                 continue
             if part.start_s is not None and time_s < part.start_s:
                 index += index >= 0
                 continue
             if part.end_s is not None and time_s >= part.end_s:
                 break
-            if index < 0:  # only now is it known which frame comes first
+            if index < 0:
                 index = self._count_before(time_s)
             last_s = time_s
             if frame.is_corrupt:
@@ -85,9 +91,11 @@ class VideoFile:
                 yield Frame(index, time_s, _upright(frame))
             index += 1
         else:
-            self._check_end(last_s, part, on_problem)
+            self._check_end(last_s, part, problems)
         if lost:  # at least: decoders pass over some of the damage in silence
-            on_problem(f"{self.name}: at least {lost} frame{'s' * (lost > 1)} damaged and left out")
+            problems.append(f"{self.name}: at least {lost} frame{'s' * (lost > 1)} damaged and left out")
+        for problem in problems:
+            on_problem(problem)
 
     def close(self) -> None:
         """Close the file."""
@@ -123,7 +131,7 @@ class VideoFile:
             )
         return stream
 
-    def _decoded(self, on_problem: Callable[[str], None]) -> Iterator[Any]:
+    def _decoded(self, problems: list[str]) -> Iterator[Any]:
         # Damage costs the frames that are damaged, not those after; None stands for one that could not be decoded.
         cut = False
         packets = self._container.demux(self.stream)
@@ -134,7 +142,7 @@ class VideoFile:
                 break
             except self._av.FFmpegError as error:
                 what = "stopped" if self.live else "cannot be read to its end"
-                on_problem(f"{self.name}: {what} ({error.strerror}); what came before is complete")
+                problems.append(f"{self.name}: {what} ({error.strerror}); what came before is complete")
                 break
             cut = cut or packet.is_corrupt
             try:
@@ -142,7 +150,26 @@ class VideoFile:
             except self._av.FFmpegError:
                 yield None
         if cut:
-            on_problem(f"{self.name}: ends in the middle of a frame, it has been cut off; what came before is complete")
+            problems.append(
+                f"{self.name}: ends in the middle of a frame, it has been cut off; what came before is complete"
+            )
+
+    def _decoded_from(self, begin_s: float, problems: list[str]) -> Iterator[Any]:
+        # Begins at or before a time. Some containers have no index, and a seek lands too late: it is tried earlier.
+        back_s = 0.0
+        while True:
+            target_s = max(begin_s - back_s, self._begin_s())
+            self._container.seek(int(target_s / self.stream.time_base), stream=self.stream, backward=True)
+            problems.clear()
+            frames = self._decoded(problems)
+            first = next((frame for frame in frames if frame is not None), None)
+            if target_s == self._begin_s() or (first is not None and first.time <= begin_s):
+                return chain([first], frames)
+            back_s = max(2 * back_s, 1.0)
+
+    @property
+    def _seekable(self) -> bool:
+        return not self.live and self.stream.start_time is not None
 
     def _begin_s(self) -> float:
         start = self.stream.start_time
@@ -157,25 +184,17 @@ class VideoFile:
             return self._begin_s() + self._container.duration / self._av.time_base, EARLY_S if silent else SOUND_S
         return None, 0.0
 
-    def _check_end(self, last_s: float | None, part: Part, on_problem: Callable[[str], None]) -> None:
+    def _check_end(self, last_s: float | None, part: Part, problems: list[str]) -> None:
         promised_s, tolerance_s = self._promised_s()
         if promised_s is None or self.live:
             return
         if part.end_s is not None:
             promised_s = min(promised_s, part.end_s)
         if last_s is not None and last_s < promised_s - tolerance_s:
-            on_problem(
+            problems.append(
                 f"{self.name}: ends at {last_s:.2f} s, though its header promises {promised_s:.2f} s; what came before "
                 "is complete"
             )
-
-    def _seek(self, part: Part, after: tuple[int, float] | None) -> int:
-        # Returns the index of the next frame, or -1 where it is not known.
-        begin_s = after[1] if after else part.start_s
-        if begin_s is None or begin_s <= self._begin_s() or self.live or self.stream.start_time is None:
-            return after[0] + 1 if after else 0
-        self._container.seek(int(begin_s / self.stream.time_base), stream=self.stream, backward=True)
-        return after[0] + 1 if after else -1
 
     def _count_before(self, time_s: float) -> int:
         with self._open() as container:

@@ -1,4 +1,4 @@
-"""The networks that mien trains: crops as pixels in, (n, channels, size, size) uint8, logits of each head out."""
+"""mien's own network: a small SE-ResNet that keeps the full resolution early."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-class Standardise(nn.Module):
-    """Each picture minus its mean over its standard deviation, so that brightness and contrast do not matter.
-
-    It is a layer, and so a part of the exported file, because a caller cannot get wrong what a caller does not do.
-    """
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(n, c, h, w) pixels 0 to 255, any number type -> float32 of the same shape, mean 0, deviation 1."""
-        x = pixels.float()
-        centred = x - x.mean(dim=(1, 2, 3), keepdim=True)
-        deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        return centred / deviation.clamp(min=1.0)  # a blank picture stays zero
+from mien.training.networks.parts import Standardise, channels_last
 
 
 class SqueezeExcite(nn.Module):
@@ -105,7 +93,7 @@ class CompactNet(nn.Module):
         both = self.mirrored and not self.training
         if both:
             x = torch.cat([x, x.flip(3)])
-        features = self.blocks(self.stem(x.contiguous(memory_format=torch.channels_last))).mean((2, 3))
+        features = self.blocks(self.stem(channels_last(x))).mean((2, 3))
         if both:
             features = features.unflatten(0, (2, -1)).mean(0)
         features = self.dropout(features)

@@ -1,0 +1,94 @@
+"""mien compare and mien sweep: several recipes beside each other, and one recipe with many values."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.cli.train import DataOption, RecipeArgument, SetOption, need_training
+from mien.errors import import_extra
+
+
+def compare(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes, or folders of finished runs.", metavar="RECIPE...")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The pictures; needed for recipes that have no finished run.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for comparison.csv and comparison.png.")
+    ] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder of the runs; each is called as its recipe.")] = Path("runs"),
+    set_: SetOption = None,
+) -> None:
+    """Compare recipes: train those that have no finished run, then one table and one plot.
+
+    Accuracy and F1 on the test split, parameters, multiply-adds, and the time of one face on one CPU thread. Example:
+
+        mien compare recipes/csv-*.toml --data fer2013.parquet
+    """
+    need_training()
+    from rich.console import Console
+    from rich.table import Table
+
+    from mien.experiments.comparison import SHOWN
+    from mien.experiments.comparison import compare as compare_runs
+    from mien.experiments.comparison import write_comparison
+
+    rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
+    write_comparison(rows, output)
+    metrics = [metric for metric in SHOWN if any(metric in row.metrics for row in rows)]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for heading in ("head", "n", *metrics, "parameters", "multiply-adds", "ms a face"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]
+        costs = (f"{row.parameters / 1e6:.2f} M", f"{row.multiply_adds / 1e6:.0f} M", f"{row.latency_ms:.2f}")
+        table.add_row(row.name, row.head, str(row.n), *values, *costs)
+    Console().print(table)
+    print(f"with intervals: {output / 'comparison.csv'}; plot: {output / 'comparison.png'}")
+
+
+def sweep(
+    recipe: RecipeArgument,
+    data: DataOption,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all, those of an earlier call included.")] = 20,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES",
+            help="What to try: KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=A|B|C. Where not given: learning rate, weight "
+            "decay and augmentation.",
+        ),
+    ] = None,
+    set_: SetOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the sweep; sweeps/NAME of the recipe.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Database for several machines, such as postgresql://...; a file where not given."),
+    ] = None,
+) -> None:
+    """Try other values for a recipe, ending hopeless trials early. The same command goes on with an interrupted sweep.
+
+    Leaves every trial as CSV and XLSX, plots of history and importance, and the best recipe. Example:
+
+        mien sweep recipes/csv-cnn.toml --data fer2013.parquet --trials 12 --set loop.epochs=2
+        --search optimiser.rate=1e-4..1e-2:log --search model.dropout=0.1|0.25|0.4
+    """
+    need_training()
+    for module in ("optuna", "openpyxl"):
+        import_extra(module, extra="train", purpose="a sweep")
+    from mien.experiments.search_space import parse_search, usual_search
+    from mien.experiments.sweep import sweep as run_sweep
+    from mien.training.recipe_files import read_recipe
+
+    read = read_recipe(recipe, set_ or ())
+    searched = tuple(parse_search(text) for text in search) if search else usual_search(read)
+    folder = output or Path("sweeps") / read.name
+    study = run_sweep(recipe, data, searched, folder, trials=trials, changes=set_ or (), storage=storage)
+    print(f"best score {study.best_value:.4f} with")
+    for key, value in study.best_params.items():
+        print(f"  {key} = {value}")
+    print(f"all trials: {folder / 'trials.xlsx'}; best recipe: {folder / 'best.toml'}")

@@ -1,0 +1,138 @@
+"""Several labels a picture: thresholds, and how good the labels above them are."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    hamming_loss,
+    label_ranking_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
+
+from mien.evaluation.predictions import Predictions
+
+FIXED_THRESHOLD = 0.5
+NEVER = 1.0
+"""The threshold of a label that validation never shows: it is said at certainty only."""
+
+
+def fit_thresholds(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Find for each label the threshold that maximises its F1 on validation data.
+
+    A label is present where its probability is at least its threshold. The threshold lies halfway between two scores
+    that occur; of equally good ones the lowest is taken, which says the label more often. For labels with few positives
+    the best F1 of validation is optimistic: what counts is the F1 on data that has not chosen the threshold.
+    Source: Lipton, Elkan & Narayanaswamy 2014, "Thresholding Classifiers to Maximize F1 Score" (arXiv:1402.1892).
+
+    Args:
+        scores: (n, labels) probabilities of validation pictures.
+        targets: (n, labels) bool, which labels are present.
+
+    Returns:
+        One threshold a label, 0 to 1; `NEVER` for a label that no picture has.
+    """
+    return tuple(_best_threshold(scores[:, label], targets[:, label]) for label in range(scores.shape[1]))
+
+
+def said(predictions: Predictions, *, tuned: bool) -> NDArray[np.bool_]:
+    """Return which labels are said: (n, labels) bool.
+
+    Args:
+        predictions: for several labels.
+        tuned: at the fitted thresholds; they have to be there. Otherwise at 0.5.
+    """
+    if not tuned or predictions.thresholds is None:
+        return predictions.scores >= FIXED_THRESHOLD
+    return predictions.scores >= np.asarray(predictions.thresholds)
+
+
+def multilabel_metrics(predictions: Predictions) -> dict[str, float]:
+    """Measure predictions of several labels on all pictures; scikit-learn's definitions.
+
+    Returns:
+        Independent of thresholds: ``map`` (mean average precision over the labels that occur), ``ranking_loss`` (share
+        of pairs of a present and an absent label in the wrong order), ``cardinality`` (labels a picture). At 0.5, and
+        with the prefix ``tuned_`` at the fitted thresholds where there are some: ``hamming_loss``, ``subset_accuracy``,
+        ``micro_f1``, ``macro_f1`` (over the labels that occur), ``sample_f1`` (1 for a picture without any label about
+        which nothing is said), ``said_cardinality`` (labels said a picture). By label: ``ap/<label>``,
+        ``[tuned_]precision/<label>``, ``[tuned_]recall/<label>``, ``[tuned_]f1/<label>``.
+    """
+    targets, scores, labels = predictions.targets, predictions.scores, predictions.labels
+    occurs = [n for n in range(len(labels)) if targets[:, n].any()]
+    precisions = {labels[n]: float(average_precision_score(targets[:, n], scores[:, n])) for n in occurs}
+    found = {
+        "map": float(np.mean(list(precisions.values()))) if precisions else 0.0,
+        "ranking_loss": float(label_ranking_loss(targets, scores)) if len(labels) > 1 else 0.0,
+        "cardinality": float(targets.sum(axis=1).mean()),
+    }
+    found |= _at(targets, said(predictions, tuned=False), labels, occurs, "")
+    if predictions.thresholds is not None:
+        found |= _at(targets, said(predictions, tuned=True), labels, occurs, "tuned_")
+    return found | {f"ap/{label}": value for label, value in precisions.items()}
+
+
+def gate_metrics(predictions: Predictions) -> dict[str, float]:
+    """Measure a gate on all pictures, for its first label: face or not; scikit-learn's definitions.
+
+    Returns:
+        ``roc_auc`` and ``average_precision`` where both answers occur; at the fitted threshold, or at 0.5 without:
+        ``accuracy``, ``balanced_accuracy``, ``precision``, ``recall``, ``f1``.
+    """
+    targets, scores = predictions.targets[:, 0], predictions.scores[:, 0]
+    answers = said(predictions, tuned=True)[:, 0]
+    found = {
+        "accuracy": accuracy_score(targets, answers),
+        "balanced_accuracy": recall_score(
+            targets, answers, labels=np.unique(targets), average="macro", zero_division=0.0
+        ),
+        "precision": precision_score(targets, answers, zero_division=0.0),
+        "recall": recall_score(targets, answers, zero_division=0.0),
+        "f1": f1_score(targets, answers, zero_division=0.0),
+    }
+    if 0 < targets.sum() < len(targets):
+        found |= {
+            "roc_auc": roc_auc_score(targets, scores),
+            "average_precision": average_precision_score(targets, scores),
+        }
+    return {name: float(value) for name, value in found.items()}
+
+
+def _at(
+    targets: NDArray[np.bool_], answers: NDArray[np.bool_], labels: tuple[str, ...], occurs: list[int], prefix: str
+) -> dict[str, float]:
+    per_label = {"average": None, "zero_division": 0.0}
+    by_label = {
+        "precision": precision_score(targets, answers, **per_label),
+        "recall": recall_score(targets, answers, **per_label),
+        "f1": f1_score(targets, answers, **per_label),
+    }
+    found = {
+        "hamming_loss": hamming_loss(targets, answers),
+        "subset_accuracy": accuracy_score(targets, answers),
+        "micro_f1": f1_score(targets, answers, average="micro", zero_division=0.0),
+        "macro_f1": np.mean(by_label["f1"][occurs]) if occurs else 0.0,
+        "sample_f1": f1_score(targets, answers, average="samples", zero_division=1.0),
+        "said_cardinality": answers.sum(axis=1).mean(),
+    }
+    for name, values in by_label.items():
+        found |= {f"{name}/{labels[n]}": values[n] for n in occurs}
+    return {prefix + name: float(value) for name, value in found.items()}
+
+
+def _best_threshold(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> float:
+    if not targets.any():
+        return NEVER
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order].astype(np.float64)
+    hits = np.cumsum(targets[order])
+    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + targets.sum())
+    # Only after the last of equal scores can a threshold stand.
+    ends = np.append(ranked[:-1] > ranked[1:], True)
+    best = int(np.flatnonzero(ends & (f1 == f1[ends].max()))[-1])
+    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+    middle = float((ranked[best] + below) / 2)
+    return middle if middle > below else float(ranked[best])  # between neighbouring floats there is no middle

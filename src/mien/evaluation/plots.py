@@ -1,0 +1,107 @@
+"""Pictures of figures. matplotlib's own objects, drawn by Agg: no display, no state that programs would share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mien.evaluation.calibration import ReliabilityBins
+from mien.files import written_whole
+
+INK, FAINT, ACCENT, WARNING = "#1f2937", "#9ca3af", "#2563eb", "#d97706"
+DOTS_PER_INCH = 150
+
+
+def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title: str = "") -> Figure:
+    """Draw a confusion matrix: rows are the right answers, columns what was said.
+
+    Args:
+        counts: (labels, labels), pictures.
+        labels: in the order of rows and columns.
+        title: above the picture.
+
+    Returns:
+        The share of each row in per cent, as colour and number, with the number of pictures below.
+    """
+    size = len(labels)
+    figure = _figure(1.4 + 0.82 * size, 1.5 + 0.72 * size)
+    axes = figure.subplots()
+    totals = counts.sum(axis=1, keepdims=True)
+    rates = counts / np.maximum(totals, 1)
+    axes.imshow(rates, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row in range(size):
+        for column in range(size):
+            ink = "white" if rates[row, column] > 0.55 else INK
+            text = f"{100 * rates[row, column]:.0f} %"
+            axes.text(column, row - 0.06, text, ha="center", va="bottom", color=ink, fontsize=9.5)
+            axes.text(column, row + 0.1, f"{counts[row, column]:,}", ha="center", va="top", color=ink, fontsize=7)
+    axes.set_xticks(range(size), labels, rotation=35, ha="right")
+    axes.set_yticks(range(size), [f"{label} ({total:,})" for label, total in zip(labels, totals[:, 0], strict=True)])
+    axes.set_xlabel("what the model said")
+    axes.set_ylabel("right answer (pictures)")
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = "") -> Figure:
+    """Draw reliability diagrams over each other: how often answers are right that are so sure.
+
+    Args:
+        curves: by name, such as "before" and "after"; the last one is drawn strongest and has its counts below.
+        title: above the picture.
+    """
+    figure = _figure(4.6, 4.6)
+    axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="perfectly calibrated")
+    last = list(curves)[-1]
+    for name in curves:
+        bins = curves[name]
+        filled = bins.counts > 0
+        axes.plot(
+            bins.confidence[filled],
+            bins.accuracy[filled],
+            marker="o",
+            markersize=4,
+            color=ACCENT if name == last else WARNING,
+            alpha=1 if name == last else 0.7,
+            linewidth=1.8 if name == last else 1.2,
+            label=f"{name} (ECE {bins.error:.3f})",
+        )
+    axes.set_ylabel("share of right answers")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.set_title(title, fontsize=10, loc="left")
+    edges = curves[last].edges
+    below.bar(edges[:-1], curves[last].counts, width=np.diff(edges), align="edge", color=ACCENT, alpha=0.5)
+    below.set_xlabel("probability of the answer")
+    below.set_ylabel("pictures")
+    for each in (axes, below):
+        _lighten(each)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure, as PNG or what the name ends in; the same figure gives the same bytes.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata={"Software": None} if path.suffix == ".png" else None)
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _lighten(axes: object) -> None:
+    axes.spines[["top", "right"]].set_visible(False)  # type: ignore[attr-defined]
+    axes.grid(alpha=0.25, linewidth=0.6)  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Experiments: recipes -> runs -> weight files, scores, tables and plots."""

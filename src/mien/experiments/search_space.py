@@ -1,0 +1,79 @@
+"""Which values a sweep tries for which keys of a recipe."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from optuna import Trial
+
+from mien.errors import UsageError
+from mien.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Searched:
+    """One key of a recipe and the values to try.
+
+    Attributes:
+        key: with dots, such as ``"optimiser.rate"``.
+        choices: the values themselves, empty where there is a range.
+        low: smallest value of a range.
+        high: largest value of a range.
+        log: whether the range is drawn evenly in its logarithm.
+        whole: whether the range holds whole numbers only.
+    """
+
+    key: str
+    choices: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+    def draw(self, trial: Trial) -> str:
+        """Let a trial choose, and return the choice as a change of the recipe, ``KEY=VALUE``."""
+        value: Any
+        if self.choices:
+            value = trial.suggest_categorical(self.key, self.choices)
+        elif self.whole:
+            value = trial.suggest_int(self.key, int(self.low), int(self.high), log=self.log)
+        else:
+            value = trial.suggest_float(self.key, self.low, self.high, log=self.log)
+        return f"{self.key}={value}"
+
+
+def parse_search(text: str) -> Searched:
+    """Read ``KEY=LOW..HIGH``, ``KEY=LOW..HIGH:log`` or ``KEY=A|B|C``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    key, sign, values = text.partition("=")
+    wrong = UsageError(
+        f"--search {text!r}: is not KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=A|B|C, such as optimiser.rate=0.01..0.3:log"
+    )
+    if not sign or not key.strip() or not values.strip():
+        raise wrong
+    low, dots, rest = values.partition("..")
+    if not dots:
+        return Searched(key.strip(), choices=tuple(choice.strip() for choice in values.split("|")))
+    high, _, kind = rest.partition(":")
+    try:
+        whole = all(part.strip().lstrip("-").isdigit() for part in (low, high))
+        found = Searched(key.strip(), low=float(low), high=float(high), log=kind.strip() == "log", whole=whole)
+    except ValueError:
+        raise wrong from None
+    if kind.strip() not in ("", "log") or found.low >= found.high or (found.log and found.low <= 0):
+        raise wrong
+    return found
+
+
+def usual_search(recipe: Recipe) -> tuple[Searched, ...]:
+    """Return what is worth a search for any recipe: learning rate, weight decay and how strongly crops are changed."""
+    rate = recipe.optimiser.rate
+    return (
+        Searched("optimiser.rate", low=rate / 10, high=rate * 3, log=True),
+        Searched("optimiser.weight_decay", low=1e-5, high=1e-2, log=True),
+        Searched("augmentation.scale", low=0.0, high=0.25),
+        Searched("augmentation.erase", low=0.0, high=0.6),
+        Searched("augmentation.mixup", low=0.0, high=0.7),
+    )

@@ -1,0 +1,198 @@
+"""Many short trainings of one recipe with other values, chosen by Optuna: what pays?
+
+SWEEP/sweep.db          Optuna's study; a sweep goes on where it was, and several machines may share a study
+SWEEP/trials.csv        every trial: state, scores, values
+SWEEP/trials.xlsx       the same for a spreadsheet, the best first
+SWEEP/history.png       the score of each trial, and the best so far
+SWEEP/importance.png    how much each key mattered
+SWEEP/best.toml         the recipe with the best values
+SWEEP/trial-NNN/        curves of each trial
+"""
+
+import csv
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import optuna
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from openpyxl import Workbook
+from openpyxl.styles import Font
+from optuna.trial import FrozenTrial, TrialState
+
+from mien.data.samples import Samples
+from mien.errors import OutputError, RecipeError, TrainingError
+from mien.experiments.roles import read_roles
+from mien.experiments.search_space import Searched
+from mien.files import written_whole
+from mien.training.curves import read_curves
+from mien.training.lesson import SCORE
+from mien.training.recipe_files import read_recipe, write_recipe
+from mien.training.run import train
+from mien.training.run_folder import RunFolder
+
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Pruning(Callback):
+    """Reports the validation score of each epoch to a trial, and ends what is worse than half of the trials so far."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Report; Lightning calls this after every epoch."""
+        self._trial.report(float(trainer.callback_metrics[SCORE]), trainer.current_epoch)
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def sweep(
+    recipe: Path,
+    data: Path,
+    searched: Sequence[Searched],
+    output: Path,
+    *,
+    trials: int,
+    changes: Sequence[str] = (),
+    storage: str | None = None,
+    on_trial: Callable[[], None] = lambda: None,
+) -> optuna.Study:
+    """Try values until so many trials have ended, those of earlier calls included.
+
+    Args:
+        recipe: the TOML file.
+        data: the pictures.
+        searched: keys and values to try.
+        output: folder of the sweep.
+        trials: how many trials the study should have.
+        changes: values that hold for all trials.
+        storage: address of a database that several machines share; None keeps ``output/sweep.db``.
+        on_trial: called after each trial, for a progress bar.
+
+    Returns:
+        The study.
+
+    Raises:
+        RecipeError: a key that recipes do not have, or an impossible value.
+        OutputError: the folder cannot be written.
+    """
+    base = read_recipe(recipe, changes)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name=base.name,
+        storage=storage or f"sqlite:///{output / 'sweep.db'}",
+        load_if_exists=True,
+        direction="maximize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
+    )
+    ended = len(study.get_trials(states=ENDED))
+    study.sampler = optuna.samplers.TPESampler(seed=base.seed * 1009 + ended)  # a resumed sweep draws what is new
+    roles = read_roles(base, data)
+
+    def objective(trial: optuna.Trial) -> float:
+        values = [key.draw(trial) for key in searched]
+        return _try(recipe, [*changes, *values], roles, output / f"trial-{trial.number:03d}", trial)
+
+    def after(study: optuna.Study, trial: FrozenTrial) -> None:
+        write_record(study, output)
+        on_trial()
+
+    while (left := trials - len(study.get_trials(states=ENDED))) > 0:
+        # A loss that is no number is a bad choice of values, not the end of the sweep.
+        study.optimize(objective, n_trials=left, catch=(TrainingError,), callbacks=[after])
+        if len(study.get_trials(states=(TrialState.FAIL,))) > 2 * trials:
+            raise TrainingError(f"{output}: most trials fail; look at {output / 'trials.csv'}, and search lower rates")
+    write_record(study, output)
+    _write_figures(study, output)
+    best = read_recipe(recipe, [*changes, *(f"{key}={value}" for key, value in study.best_params.items())])
+    write_recipe(best, output / "best.toml")
+    return study
+
+
+def write_record(study: optuna.Study, output: Path) -> None:
+    """Write every trial as CSV, and as XLSX with the best first.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    trials = study.get_trials(deepcopy=False)
+    keys = sorted({key for trial in trials for key in trial.params})
+    scores = sorted({key for trial in trials for key in trial.user_attrs})
+    header = ["trial", "state", "score", *scores, *keys, "seconds", "started"]
+    rows = [_cells(trial, scores, keys) for trial in trials]
+    with written_whole(output / "trials.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None  # a new workbook has one
+    sheet.title = "trials"
+    for row in [header, *sorted(rows, key=lambda row: -(row[2] if row[2] != "" else -1))]:
+        sheet.append(row)
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+        sheet.column_dimensions[cell.column_letter].width = max(12, len(str(cell.value)) + 2)
+    sheet.freeze_panes = "A2"
+    sheet.auto_filter.ref = sheet.dimensions
+    with written_whole(output / "trials.xlsx") as temporary:
+        book.save(temporary)
+
+
+def _cells(trial: FrozenTrial, scores: Sequence[str], keys: Sequence[str]) -> list[Any]:
+    values = trial.intermediate_values
+    score = trial.value if trial.value is not None else max(values.values(), default="")
+    duration = round(trial.duration.total_seconds(), 1) if trial.duration else ""
+    return [
+        trial.number,
+        trial.state.name.lower(),
+        score,
+        *(trial.user_attrs.get(key, "") for key in scores),
+        *(trial.params.get(key, "") for key in keys),
+        duration,
+        trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else "",
+    ]
+
+
+def _try(recipe: Path, changes: list[str], roles: dict[str, Samples], folder: Path, trial: optuna.Trial) -> float:
+    shutil.rmtree(folder, ignore_errors=True)  # left by a trial of this number that was killed
+    try:
+        run = train(
+            read_recipe(recipe, changes), roles["training"], roles["validation"], folder, callbacks=(Pruning(trial),)
+        )
+    except RecipeError as error:
+        raise RecipeError(f"{error} (in trial {trial.number}: {', '.join(changes)})") from error
+    finally:
+        for large in (RunFolder(folder).checkpoints, RunFolder(folder).weights, RunFolder(folder).last_weights):
+            if large.is_dir():
+                shutil.rmtree(large)
+            else:
+                large.unlink(missing_ok=True)
+    curves = read_curves(run.curves)
+    best = max(range(len(curves.epochs)), key=curves.values[SCORE].__getitem__)
+    trial.set_user_attr("epoch", curves.epochs[best])
+    for name, values in curves.values.items():
+        if name.startswith("validation/") and name != SCORE:
+            trial.set_user_attr(name, values[best])
+    return curves.values[SCORE][best]
+
+
+def _write_figures(study: optuna.Study, output: Path) -> None:
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as plots
+
+    drawn = {"history": plots.plot_optimization_history}
+    if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
+        drawn["importance"] = plots.plot_param_importances
+    for name, draw in drawn.items():
+        axes = draw(study)
+        with written_whole(output / f"{name}.png") as temporary:
+            axes.figure.savefig(temporary, bbox_inches="tight", dpi=120)
+        pyplot.close(axes.figure)

@@ -1,0 +1,37 @@
+"""One command's work: read the data, train, finish."""
+
+from pathlib import Path
+
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_only
+
+from mien.experiments.finishing import Score, finish_run
+from mien.experiments.roles import read_roles
+from mien.training.recipe import Recipe
+from mien.training.run import train
+from mien.training.run_folder import RunFolder
+
+
+def run_recipe(
+    recipe: Recipe, data: Path, output: Path, *, resume: bool = False, callbacks: tuple[Callback, ...] = ()
+) -> tuple[RunFolder, list[Score] | None]:
+    """Train a recipe and finish the run.
+
+    Args:
+        recipe: what to train and how.
+        data: a canonical table, or FER-2013's Parquet file.
+        output: folder of the run.
+        resume: go on with an interrupted run.
+        callbacks: more of Lightning's callbacks.
+
+    Returns:
+        The folder, and the scores; None in the further processes of a run on several devices.
+
+    Raises:
+        MienError: see `mien.training.run.train` and `mien.experiments.finishing.finish_run`.
+    """
+    roles = read_roles(recipe, data)
+    folder = train(recipe, roles["training"], roles["validation"], output, resume=resume, callbacks=callbacks)
+    if rank_zero_only.rank != 0:
+        return folder, None
+    return folder, finish_run(folder, roles, data=data)

@@ -1,0 +1,91 @@
+"""A recipe -> its network."""
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mien.errors import RecipeError, WeightsError
+from mien.training.networks.compact import CompactNet
+from mien.training.networks.ensemble import Average
+from mien.training.networks.plain import Perceptron, PlainCnn
+from mien.training.recipe import Backbone, Cnn, Compact, Ensemble, Mlp, Recipe
+from mien.training.recipe_files import read_recipe
+from mien.training.run_folder import RunFolder
+
+
+def build_network(recipe: Recipe, *, load: bool = True) -> nn.Module:
+    """Return the network of a recipe with fresh weights, drawn from the recipe's seed.
+
+    Args:
+        recipe: what to build.
+        load: whether to read pretrained weights; False where a checkpoint will overwrite them anyway.
+
+    Raises:
+        RecipeError: an impossible network, or an ensemble of members that do not fit together.
+        WeightsError: pretrained weights or a member's weights cannot be had.
+    """
+    model, channels, size = recipe.model, recipe.crop.spec().channels, recipe.crop.size
+    heads = {name: len(labels) for name, labels in recipe.labels().items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        if isinstance(model, Compact):
+            if len(model.widths) != len(model.depths):
+                raise RecipeError(
+                    f"model: {len(model.widths)} widths and {len(model.depths)} depths; give each stage one of both"
+                )
+            return CompactNet(
+                heads,
+                channels=channels,
+                widths=model.widths,
+                depths=model.depths,
+                dropout=model.dropout,
+                mirrored=model.mirrored,
+            )
+        if isinstance(model, Cnn):
+            if size >> len(model.stages) == 0:
+                raise RecipeError(f"model.stages: {len(model.stages)} poolings leave nothing of {size} pixels")
+            return PlainCnn(model, heads, channels=channels, size=size)
+        if isinstance(model, Mlp):
+            return Perceptron(model, heads, channels=channels, size=size)
+        if isinstance(model, Backbone):
+            from mien.training.networks.backbones import BackboneNet  # timm is imported by those who use it
+
+            return BackboneNet(model, heads, crop_size=size, load=load)
+        return _ensemble(model, recipe)
+
+
+def load_network(folder: RunFolder) -> tuple[Recipe, nn.Module]:
+    """Return the recipe and the chosen weights of a finished run, ready to score.
+
+    Raises:
+        WeightsError: the run has no chosen weights, or they are of another architecture than its recipe.
+        RecipeError: the run's recipe cannot be read.
+    """
+    if not folder.weights.is_file():
+        raise WeightsError(
+            f"{folder.path}: holds no finished run ({folder.weights.name} is missing); go on with `mien train --resume`"
+        )
+    recipe = read_recipe(folder.recipe)
+    network = build_network(recipe, load=False)
+    try:
+        network.load_state_dict(load_file(folder.weights))
+    except (RuntimeError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{folder.weights}: is no checkpoint of the network in {folder.recipe} ({reason}); "
+            "train the recipe again, or put its own weights back"
+        ) from error
+    return recipe, network.eval()
+
+
+def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
+    members = []
+    for run in recipe.member_runs():
+        member, network = load_network(RunFolder(run))
+        if member.labels() != recipe.labels() or member.crop != recipe.crop:
+            raise RecipeError(
+                f"{run}: answers {sorted(member.labels())} on crops of {member.crop.size} pixels in {member.crop.color}, "
+                f"the ensemble {sorted(recipe.labels())} on {recipe.crop.size} in {recipe.crop.color}; members must agree"
+            )
+        members.append(network)
+    return Average(members, [name for name, head in recipe.heads.items() if head.task == "single"])

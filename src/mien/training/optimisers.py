@@ -1,0 +1,55 @@
+"""A recipe's optimiser and its schedule."""
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
+
+from mien.training.recipe import Optimiser
+
+
+def build_optimiser(network: nn.Module, settings: Optimiser, *, steps: int, epochs: int) -> dict[str, Any]:
+    """Return what Lightning's `configure_optimizers` should return.
+
+    Args:
+        network: whose weights are learnt; weights that are frozen now are included, for they may thaw.
+        settings: which optimiser and schedule.
+        steps: optimiser steps an epoch.
+        epochs: passes in all.
+    """
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},  # biases and norms
+    ]
+    optimizer = _optimizer(groups, settings)
+    total = steps * epochs
+    if settings.schedule == "plateau":
+        plateau = ReduceLROnPlateau(optimizer, factor=0.1, patience=3)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": plateau, "interval": "epoch", "monitor": "validation/loss"},
+        }
+    if settings.schedule == "one-cycle":
+        one_cycle = OneCycleLR(optimizer, max_lr=settings.rate, total_steps=total)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": one_cycle, "interval": "step"}}
+    warmup = settings.warmup_epochs * steps
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if settings.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, rate), "interval": "step"}}
+
+
+def _optimizer(groups: list[dict[str, Any]], settings: Optimiser) -> Optimizer:
+    if settings.kind == "sgd":
+        return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=settings.momentum > 0)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return kinds[settings.kind](groups, lr=settings.rate)

@@ -1,0 +1,117 @@
+"""TOML <-> recipe: files, single values set on the command line, and errors that name the nearest right key."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mien.errors import RecipeError
+from mien.training.recipe import Recipe
+
+
+def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: the TOML file.
+        changes: values that take the place of the file's, such as ``"loop.epochs=3"``; each value is written as in
+            TOML, bare words are strings.
+
+    Raises:
+        RecipeError: no such file, not TOML, an unknown key (with the nearest right one) or an impossible value.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe; the ones that come with mien are in recipes/") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"{path}: is not a recipe in TOML ({error})") from error
+    for change in changes:
+        _set(content, change)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {_explain(error.errors()[0], content)}") from error
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe with every value spelled out, so that later defaults cannot change what it meant.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    lines: list[str] = []
+    _lines(recipe.model_dump(mode="json"), (), lines)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _set(content: dict[str, Any], change: str) -> None:
+    key, sign, text = change.partition("=")
+    if not sign or not key.strip():
+        raise RecipeError(f"--set {change!r}: is not KEY=VALUE, such as --set loop.epochs=3")
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *tables, last = key.strip().split(".")
+    place = content
+    for table in tables:
+        place = place.setdefault(table, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"--set {change!r}: {table!r} is a value of the recipe, it has no keys of its own")
+    place[last] = value
+
+
+def _lines(table: dict[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
+    lines.extend(f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict))
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines.append(f"\n[{'.'.join((*path, key))}]")
+            _lines(value, (*path, key), lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(_value(item) for item in value)}]"
+    return json.dumps(value)  # TOML spells strings, numbers and truth values as JSON does
+
+
+def _explain(problem: Any, content: dict[str, Any]) -> str:
+    # Pydantic puts the chosen kind of a model into the path, where the file has none.
+    kind = content.get("model", {}).get("kind", "compact") if isinstance(content.get("model"), dict) else ""
+    place = [part for number, part in enumerate(problem["loc"]) if not (number == 1 and part == kind)]
+    key = ".".join(str(part) for part in place)
+    if problem["type"] == "extra_forbidden":
+        allowed = _allowed(problem["loc"][:-1], kind)
+        near = difflib.get_close_matches(str(place[-1]), allowed, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        return f"unknown key {key!r}: allowed here are {', '.join(allowed)}.{guess}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not key:
+        return str(message)
+    given = problem["input"] if not isinstance(problem["input"], dict) else content
+    shown = f"{key} = {given!r}" if given is not content else key
+    return f"{shown}: {message}"
+
+
+def _allowed(place: tuple[Any, ...], kind: str) -> list[str]:
+    schema = Recipe.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in place:
+        if part == kind and "discriminator" in node:
+            node = {"$ref": node["discriminator"]["mapping"][kind]}
+        elif isinstance(part, int):
+            node = node["items"] if "items" in node else node["prefixItems"][part]
+        elif "properties" in node:
+            node = node["properties"][part]
+        else:
+            node = node["additionalProperties"]
+        while "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    return list(node["properties"])

@@ -1,0 +1,69 @@
+"""What a run leaves, and where."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as run, every value spelled out."""
+        return self.path / "recipe.toml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of what a resumed run goes on from."""
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The state after the last whole epoch: weights, optimiser, schedule."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        """The chosen weights; there from the end of the training on."""
+        return self.path / "best.safetensors"
+
+    @property
+    def last_weights(self) -> Path:
+        """The weights after the last epoch."""
+        return self.path / "last.safetensors"
+
+    @property
+    def curves(self) -> Path:
+        """One row an epoch: losses and scores."""
+        return self.path / "curves.csv"
+
+    @property
+    def facts(self) -> Path:
+        """Versions, device, the chosen epoch and its scores."""
+        return self.path / "run.json"
+
+    @property
+    def model(self) -> Path:
+        """The exported ONNX file with its card."""
+        return self.path / "model.onnx"
+
+    @property
+    def card(self) -> Path:
+        """The card of the exported file, to read."""
+        return self.path / "card.json"
+
+    @property
+    def scores(self) -> Path:
+        """Every metric of every head on validation and test."""
+        return self.path / "scores.csv"
+
+    def predictions(self, role: str, head: str) -> Path:
+        """What the exported file says to each picture of ``"validation"`` or ``"test"``."""
+        return self.path / f"predictions-{role}-{head}.parquet"

@@ -1,0 +1,106 @@
+"""Several labels: each metric against its definition written out, thresholds against every possible one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.evaluation.multilabel import NEVER, fit_thresholds, gate_metrics, multilabel_metrics
+from mien.evaluation.predictions import Predictions
+
+
+def random_predictions(seed, count=40, labels=4):
+    draw = np.random.default_rng(seed)
+    targets = draw.random((count, labels)) < [0.6, 0.3, 0.2, 0.1][:labels]
+    targets[:2] = [[True] * labels, [False] * labels]
+    scores = np.round(np.clip(draw.random((count, labels)) * 0.7 + 0.3 * targets, 0, 1), 2)  # rounded: ties
+    names = tuple("abcd"[:labels])
+    return Predictions(
+        np.arange(count).astype(str), targets, scores, names, "m", task="multi", thresholds=(0.3, 0.4, 0.6, 0.7)
+    )
+
+
+def f1(said, true):
+    hits = sum(s and t for s, t in zip(said, true, strict=True))
+    return 2 * hits / (sum(said) + sum(true)) if sum(said) + sum(true) else 0
+
+
+def slow(predictions, thresholds):
+    scores, targets = predictions.scores.tolist(), predictions.targets.tolist()
+    said = [[s >= t for s, t in zip(row, thresholds, strict=True)] for row in scores]
+    pairs = [(s, t) for row, right in zip(said, targets, strict=True) for s, t in zip(row, right, strict=True)]
+    columns = list(zip(zip(*said, strict=True), zip(*targets, strict=True), strict=True))
+    rows = list(zip(said, targets, strict=True))
+    losses, precisions = [], []
+    for row, right in zip(scores, targets, strict=True):
+        on = [s for s, t in zip(row, right, strict=True) if t]
+        off = [s for s, t in zip(row, right, strict=True) if not t]
+        losses.append(sum(a <= b for a in on for b in off) / (len(on) * len(off)) if on and off else 0)
+    for label in range(len(predictions.labels)):
+        column = sorted({row[label] for row in scores}, reverse=True)
+        area, recall = 0, 0
+        for threshold in column:
+            over = [right[label] for row, right in zip(scores, targets, strict=True) if row[label] >= threshold]
+            now = sum(over) / sum(right[label] for right in targets)
+            area, recall = area + (now - recall) * sum(over) / len(over), now
+        precisions.append(area)
+    return {
+        "hamming_loss": sum(s != t for s, t in pairs) / len(pairs),
+        "subset_accuracy": sum(s == t for s, t in rows) / len(rows),
+        "micro_f1": f1(*zip(*pairs, strict=True)),
+        "macro_f1": sum(f1(s, t) for s, t in columns) / len(columns),
+        "sample_f1": sum(1 if not any(s) and not any(t) else f1(s, t) for s, t in rows) / len(rows),
+        "said_cardinality": sum(map(sum, said)) / len(rows),
+        "cardinality": sum(map(sum, targets)) / len(rows),
+        "ranking_loss": sum(losses) / len(losses),
+        "map": sum(precisions) / len(precisions),
+    }
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_metrics_are_what_their_definitions_say(seed):
+    predictions = random_predictions(seed)
+    found = multilabel_metrics(predictions)
+    fixed = slow(predictions, [0.5] * 4)
+    assert {name: found[name] for name in fixed} == pytest.approx(fixed)
+    tuned = slow(predictions, predictions.thresholds)
+    assert {name: found[f"tuned_{name}"] for name in tuned if f"tuned_{name}" in found} == pytest.approx(
+        {name: tuned[name] for name in tuned if f"tuned_{name}" in found}
+    )
+    assert "tuned_macro_f1" in found
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_no_threshold_is_better_than_the_fitted_one(seed):
+    predictions = random_predictions(seed)
+    for label, threshold in enumerate(fit_thresholds(predictions.scores, predictions.targets)):
+        scores, targets = predictions.scores[:, label], predictions.targets[:, label]
+        best = max(f1((scores >= t).tolist(), targets.tolist()) for t in [*scores, 0, 1.01])
+        assert f1((scores >= threshold).tolist(), targets.tolist()) == pytest.approx(best)
+
+
+def test_thresholds_stand_between_scores_and_never_below_what_nobody_has():
+    scores = np.array([[0.9, 0.5], [0.6, 0.4], [0.2, 0.3], [0.1, 0.2]])
+    targets = np.array([[True, False], [True, False], [False, False], [False, False]])
+    assert fit_thresholds(scores, targets) == (pytest.approx(0.4), NEVER)
+    close = np.array([[0.5], [np.nextafter(0.5, 0)]])
+    assert fit_thresholds(close, np.array([[True], [False]])) == (0.5,)
+
+
+def test_a_gate_is_measured_as_yes_or_no():
+    targets = np.array([[True], [True], [True], [False]])
+    scores = np.array([[0.9], [0.8], [0.3], [0.4]])
+    gate = Predictions(np.arange(4).astype(str), targets, scores, ("face",), "m", task="gate", thresholds=(0.35,))
+    assert gate_metrics(gate) == pytest.approx(
+        {
+            "accuracy": 0.5,
+            "balanced_accuracy": (2 / 3 + 0) / 2,
+            "precision": 2 / 3,
+            "recall": 2 / 3,
+            "f1": 2 / 3,
+            "roc_auc": 2 / 3,
+            "average_precision": (1 + 1 + 3 / 4) / 3,
+        }
+    )
