@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -36,6 +36,13 @@ from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
+
+PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
+    "bf16": "bf16-mixed",
+    "16": "16-mixed",
+    "32": "32-true",
+}
+"""What Lightning calls a recipe's precision."""
 
 
 def train(
@@ -138,7 +145,7 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
         num_nodes=loop.nodes,
         strategy=("ddp_find_unused_parameters_true" if thaws else "ddp") if several else "auto",
         max_epochs=loop.epochs,
-        precision="32-true" if loop.precision == "32" else f"{loop.precision}-mixed",
+        precision=PRECISIONS[loop.precision],
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=callbacks,
         logger=_loggers(recipe, folder),

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mien.errors import MienError
 from mien.model_card import Head
-from mien.video_results import FrameResult
+from mien.video_results import FrameResult, table_columns
 from mien.web import schemas
 from mien.web.gate import Gate
 from mien.web.jobs import Jobs
@@ -145,9 +145,7 @@ def _json(job: dict[str, object], frames: Sequence[FrameResult]) -> Iterator[str
 
 def _csv(frames: Sequence[FrameResult], head: Head) -> Iterator[str]:
     text = io.StringIO()
-    no_face = FrameResult(0, 0.0, (), 0, 0, "").to_rows()[0]
-    columns = [*no_face, *(f"{kind}_{label}" for kind in ("p", "smoothed") for label in head.labels)]
-    writer = csv.DictWriter(text, columns)
+    writer = csv.DictWriter(text, table_columns(head.labels))
     writer.writeheader()
     for frame in frames:
         writer.writerows(frame.to_rows())

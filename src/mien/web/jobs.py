@@ -193,9 +193,8 @@ class Jobs:
         try:
             job.expected_frames = film.expected_frames(Part())
             video = VideoAnalyzer(analyzer, source=job.name)
-            for result in follow_film(film, video, Part(), on_problem=job.problems.append):
-                if job.cancelled:
-                    return
+            results = follow_film(film, video, Part(), on_problem=job.problems.append, stop=lambda: job.cancelled)
+            for result in results:
                 first_s = job.results[0].time_s if job.results else result.time_s
                 # The header may say anything, and so may the times: both are counted here.
                 if result.time_s - first_s > most_s or len(job.results) >= most_s * MOST_RATE:

@@ -21,7 +21,7 @@ from mien.web.settings import Limits
 PROTOCOL = "mien"
 """The subprotocol that is agreed on where the other side names any."""
 
-NORMAL, AWAY, UNUSABLE, REFUSED, LATER = 1000, 1001, 1003, 1008, 1013
+AWAY, UNUSABLE, REFUSED, TOO_LARGE, LATER = 1001, 1003, 1008, 1009, 1013
 """Codes of closing, RFC 6455 section 7.4.1 and IANA's registry."""
 
 
@@ -116,7 +116,7 @@ async def _listen(socket: WebSocket, newest: Newest, limits: Limits) -> tuple[in
         if content is None:
             return UNUSABLE, "a message is one picture (JPEG, PNG, WebP) in binary; this one was text"
         if len(content) > limits.max_frame_bytes:
-            return 1009, f"a frame is at most {limits.max_frame_bytes / (1 << 20):g} MB; send it smaller"
+            return TOO_LARGE, f"a frame is at most {limits.max_frame_bytes / (1 << 20):g} MB; send it smaller"
         newest.put(content, time.monotonic())
 
 

@@ -21,6 +21,7 @@ FACE = {
     },
     "top": "happiness",
     "confidence": 0.981,
+    "unsure": False,
 }
 PICTURE = {"source": "astronaut.jpg", "width": 512, "height": 512, "model": "mien-compact", "faces": [FACE]}
 JOB = {
@@ -76,6 +77,7 @@ class FaceShape(_Shape):
     emotions: dict[str, float]
     top: str
     confidence: float
+    unsure: bool | None = Field(description="Whether the answer is too improbable to rely on; null: nobody can say.")
 
 
 class PictureShape(_Shape):

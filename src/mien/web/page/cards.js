@@ -38,14 +38,15 @@ function newCard(onChoose, index) {
 }
 
 function fill(card, face, index, { threshold, selected }) {
-  const scores = scoresOf(face);
+  const rows = ranked(scoresOf(face));
   const label = labelOf(face);
   const [name, top] = card.querySelector(".name").children;
   name.textContent = nameOf(face, index);
-  top.textContent = face.unsure ? "unsure" : label;
+  // The label of a film is held for a moment after another emotion has come to the top.
+  const turning = rows[0][0] !== label ? `, turning to ${rows[0][0]}` : "";
+  top.textContent = face.unsure ? "unsure" : label + turning;
   card.setAttribute("aria-label", sentence(face, index));
   card.setAttribute("aria-pressed", String(selected));
-  const rows = ranked(scores);
   [...card.querySelectorAll(".bar")].forEach((bar, number) => {
     const [word, rail, value] = bar.children;
     bar.hidden = number >= rows.length;
@@ -76,8 +77,7 @@ export function showCards(list, faces, { threshold, selected, onChoose }) {
 
 export function summary(faces) {
   if (!faces.length) return "No face found.";
-  const count = faces.length === 1 ? "1 face" : `${faces.length} faces`;
-  return `${count}. ${faces.slice(0, 5).map(sentence).join("; ")}${faces.length > 5 ? "; ..." : ""}`;
+  return faces.length === 1 ? "1 face found." : `${faces.length} faces found.`;
 }
 
 export function showLegend(list, labels) {

@@ -5,6 +5,7 @@ import { color, labelOf, nameOf, percent, ranked, scoresOf } from "./emotions.js
 const BLUR_CELLS = 6; // as in mien/draw.py: too few to tell a person or an expression
 const BLUR_MARGIN = 0.25;
 const BARS = 3;
+const UNSURE = "#d6d8de";
 
 const cells = document.createElement("canvas");
 cells.width = cells.height = BLUR_CELLS;
@@ -50,13 +51,27 @@ function drawHeat(context, heat) {
 function drawBox(context, face, index, unit, selected) {
   const [x1, y1, x2, y2] = face.box;
   context.lineWidth = unit * (selected ? 2 : 1);
-  context.strokeStyle = color(labelOf(face));
+  context.strokeStyle = face.unsure ? UNSURE : color(labelOf(face));
   context.setLineDash(face.unsure ? [4 * unit, 3 * unit] : []);
   context.strokeRect(x1, y1, x2 - x1, y2 - y1);
   context.setLineDash([]);
 }
 
-function drawPanel(context, face, index, unit) {
+const shared = (a, b) =>
+  Math.max(Math.min(a[2], b[2]) - Math.max(a[0], b[0]), 0) * Math.max(Math.min(a[3], b[3]) - Math.max(a[1], b[1]), 0);
+
+// Below, above, right or left of the face: the first place that hides no other face and nothing that is drawn already.
+function freePlace([x1, y1, x2, y2], wide, high, { width, height }, taken) {
+  const places = [[x1, y2 + 1], [x1, y1 - high - 1], [x2 + 1, y1], [x1 - wide - 1, y1]].map(([x, y]) => {
+    const left = Math.min(Math.max(x, 0), Math.max(width - wide, 0));
+    const top = Math.min(Math.max(y, 0), Math.max(height - high, 0));
+    return [left, top, left + wide, top + high];
+  });
+  return places.find((place) => taken.every((other) => shared(place, other) === 0)) ?? null;
+}
+
+// Name and bars; in a crowd, where bars would hide faces, the name alone. The chosen face always has its bars.
+function drawPanel(context, face, index, unit, { chosen, taken }) {
   const [x1, y1, x2, y2] = face.box;
   const { width, height } = context.canvas;
   const size = Math.max(Math.min(Math.max((x2 - x1) / 8, 5 * unit), Math.max(width, height) / 30), 9);
@@ -65,12 +80,22 @@ function drawPanel(context, face, index, unit) {
   context.textBaseline = "middle";
   const line = 1.3 * size, pad = 0.4 * size;
   const title = `${nameOf(face, index)}${face.unsure ? ": unsure" : ""}`;
-  const longest = Math.max(context.measureText(title).width,
+  const wide = 3 * pad + Math.max(context.measureText(title).width,
     ...rows.map(([label]) => context.measureText(`${label} 100 %`).width));
-  const wide = longest + 3 * pad, high = line * (rows.length + 1) + pad;
-  const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
-  let top = y2 + unit;
-  if (top + high > height) top = Math.max(y1 - high - unit, 0);
+  const high = line * (rows.length + 1) + pad;
+  let place = freePlace(face.box, wide, high, { width, height }, taken);
+  if (!place && chosen) place = freePlace(face.box, wide, high, { width, height }, []);
+  if (!place) {
+    const short = face.unsure ? `${index + 1} ?` : `${index + 1} ${labelOf(face)}`;
+    const tag = context.measureText(short).width + 2 * pad;
+    context.fillStyle = "rgba(18, 19, 24, 0.78)";
+    context.fillRect(x1, y2 - line, tag, line);
+    context.fillStyle = "#fff";
+    context.fillText(short, x1 + pad, y2 - line / 2);
+    return;
+  }
+  taken.push(place);
+  const [left, top] = place;
   context.fillStyle = "rgba(18, 19, 24, 0.78)";
   context.fillRect(left, top, wide, high);
   context.fillStyle = "#fff";
@@ -98,7 +123,8 @@ export function draw(canvas, source, faces, { blurred = false, selected = null, 
   if (heat && !blurred) drawHeat(context, heat);
   const unit = Math.max(Math.max(canvas.width, canvas.height) / 400, 1.5);
   faces.forEach((face, index) => drawBox(context, face, index, unit, index === selected));
-  faces.forEach((face, index) => drawPanel(context, face, index, unit));
+  const taken = faces.map((face) => face.box);
+  faces.forEach((face, index) => drawPanel(context, face, index, unit, { chosen: index === selected, taken }));
 }
 
 export function faceAt(faces, x, y) {

@@ -118,11 +118,14 @@ export class Timeline {
       });
       context.stroke();
     }
+    let start = 0;
     few.forEach((point, place) => {
-      const next = few[place + 1]?.time ?? point.time;
-      const until = next - point.time > gap ? point.time : next;
+      const next = few[place + 1];
+      if (next && next.label === point.label && next.time - point.time <= gap) return;
+      const until = next && next.time - point.time <= gap ? next.time : point.time;
       context.fillStyle = color(point.label);
-      context.fillRect(x(point.time), bottom + 3, Math.max(x(until) - x(point.time), 1) + 0.5, BAND);
+      context.fillRect(x(few[start].time), bottom + 3, Math.max(x(until) - x(few[start].time), 1), BAND);
+      start = place + 1;
     });
     context.fillStyle = soft;
     context.fillText(`Person ${id}`, 2, top + 12);
