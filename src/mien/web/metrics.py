@@ -22,19 +22,20 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        kept = {"registry": self._registry}
-        self.requests = Counter(
-            "mien_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter("mien_requests", "Requests answered.", ("route", "method", "status"), registry=registry)
+        self.seconds = Histogram(
+            "mien_request_seconds", "Time to answer.", ("route",), buckets=SECONDS, registry=registry
         )
-        self.seconds = Histogram("mien_request_seconds", "Time to answer.", ("route",), buckets=SECONDS, **kept)
-        self.pictures = Counter("mien_pictures", "Pictures analysed.", **kept)
-        self.faces = Counter("mien_faces", "Faces found.", **kept)
-        self.crops = Histogram("mien_pass_crops", "Crops in one pass through the network.", buckets=CROPS, **kept)
-        self.waiting = Gauge("mien_requests_in_work", "Requests with pictures in work or waiting.", **kept)
-        self.live = Gauge("mien_live_connections", "Open live connections.", **kept)
-        self.frames = Counter("mien_live_frames", "Frames of live connections.", ("fate",), **kept)
-        self.jobs = Gauge("mien_films", "Films by state.", ("state",), **kept)
+        self.pictures = Counter("mien_pictures", "Pictures analysed.", registry=registry)
+        self.faces = Counter("mien_faces", "Faces found.", registry=registry)
+        self.crops = Histogram(
+            "mien_pass_crops", "Crops in one pass through the network.", buckets=CROPS, registry=registry
+        )
+        self.waiting = Gauge("mien_requests_in_work", "Requests with pictures in work or waiting.", registry=registry)
+        self.live = Gauge("mien_live_connections", "Open live connections.", registry=registry)
+        self.frames = Counter("mien_live_frames", "Frames of live connections.", ("fate",), registry=registry)
+        self.jobs = Gauge("mien_films", "Films by state.", ("state",), registry=registry)
 
     def text(self) -> bytes:
         """Return all of them in Prometheus' own format."""

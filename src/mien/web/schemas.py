@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-FACE = {
+FACE: dict[str, Any] = {
     "box": [183.4, 61.2, 268.9, 170.5],
     "score": 0.93,
     "face_probability": None,
@@ -23,8 +23,14 @@ FACE = {
     "confidence": 0.981,
     "unsure": False,
 }
-PICTURE = {"source": "astronaut.jpg", "width": 512, "height": 512, "model": "mien-compact", "faces": [FACE]}
-JOB = {
+PICTURE: dict[str, Any] = {
+    "source": "astronaut.jpg",
+    "width": 512,
+    "height": 512,
+    "model": "mien-compact",
+    "faces": [FACE],
+}
+JOB: dict[str, Any] = {
     "id": "0b6f3c0f4f1d4c53a1f2b7c55f4a1d9e",
     "state": "running",
     "frames": 58,
@@ -34,7 +40,7 @@ JOB = {
     "problems": [],
     "error": None,
 }
-FRAME = {
+FRAME: dict[str, Any] = {
     "source": "talk.mp4",
     "frame": 57,
     "time_s": 2.28,
@@ -46,7 +52,7 @@ FRAME = {
     ],
     "events": [],
 }
-MODELS = {
+MODELS: dict[str, Any] = {
     "models": [
         {
             "name": "mien-compact",
