@@ -12,7 +12,7 @@ HEAVY = ("torch", "torchvision", "timm", "lightning", "ray", "fastapi")
 LIGHT = [
     path
     for path in sorted(SOURCE.rglob("*.py"))
-    if path.relative_to(SOURCE).parts[0] not in ("training", "export.py", "web")
+    if path.relative_to(SOURCE).parts[0] not in ("training", "export.py", "grad_cam.py", "web")
 ]
 
 
