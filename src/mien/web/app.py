@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from mien import __version__
 from mien.web import schemas
+from mien.web.explanations import explanation_routes
 from mien.web.films import film_routes
 from mien.web.gate import Gate
 from mien.web.guard import Guard
@@ -50,12 +51,14 @@ def create_app(settings: Settings) -> FastAPI:
     jobs = Jobs(limits, observe=lambda state, count: metrics.jobs.labels(state).set(count))
     workers = ThreadPoolExecutor(WORKERS_PER_CORE * settings.cores, thread_name_prefix="mien-picture")
     live_workers = ThreadPoolExecutor(limits.max_live, thread_name_prefix="mien-live")
+    explainer = ThreadPoolExecutor(1, thread_name_prefix="mien-explain")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         workers.shutdown(cancel_futures=True)
         live_workers.shutdown(cancel_futures=True)
+        explainer.shutdown(cancel_futures=True)
         jobs.stop()
 
     app = FastAPI(
@@ -69,9 +72,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     add_handlers(app)
     pictures = Gate(limits.max_requests, what="requests", observe=metrics.waiting.set)
+    explanations = Gate(limits.max_explanations, what="explanations", observe=lambda count: None)
     films = Gate(limits.max_jobs, what="uploads of films", observe=lambda count: None)
     connections = Gate(limits.max_live, what="live connections", observe=metrics.live.set)
     app.include_router(picture_routes(models, gate=pictures, workers=workers, metrics=metrics, limits=limits))
+    app.include_router(explanation_routes(models, gate=explanations, workers=explainer, limits=limits))
     app.include_router(film_routes(models, jobs=jobs, gate=films, limits=limits))
     app.include_router(live_routes(models, gate=connections, workers=live_workers, metrics=metrics, limits=limits))
     _add_facts(app, models, metrics, limits)

@@ -99,3 +99,7 @@ class SharedAnalyzer(Analyzer):
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Score crops as `Analyzer.score` does, in one pass with those of other threads."""
         return self._batcher.score(crops) if len(crops) else super().score(crops)
+
+    def score_apart(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Score many crops as `Analyzer.score` does, in passes of their own, so that nobody has to wait for them."""
+        return super().score(crops)

@@ -113,6 +113,21 @@ class AnalyzeShape(_Shape):
     problems: list[ProblemShape]
 
 
+class ExplanationShape(_Shape):
+    """How much each part of a face raised the probability of a label."""
+
+    face: int
+    label: str
+    probability: float
+    most: float = Field(description="The probability that the part that counts most is worth.")
+    map: list[list[float]] = Field(description="Rows of the crop, top to bottom: -1 (against) to 1 (for), of `most`.")
+    transform: list[float] = Field(
+        description="a, b, c, d, e, f of a canvas: where the crop, seen as 1 x 1, lies in the picture.",
+        min_length=6,
+        max_length=6,
+    )
+
+
 class JobShape(_Shape):
     """A film in work."""
 

@@ -19,6 +19,7 @@ class Limits:
         max_pictures: in one request.
         max_film_s: of a film, in seconds.
         max_requests: with pictures, in work or waiting for it; the next one is told to come back.
+        max_explanations: in work or waiting for it.
         max_jobs: films in work or waiting for it; the next one is told to come back.
         max_results: results of films that are kept at the same time; the oldest is forgotten first.
         max_live: live connections at the same time.
@@ -34,6 +35,7 @@ class Limits:
     max_pictures: int = 64
     max_film_s: float = 600.0
     max_requests: int = 64
+    max_explanations: int = 8
     max_jobs: int = 4
     max_results: int = 8
     max_live: int = 8
