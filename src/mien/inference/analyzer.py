@@ -73,17 +73,6 @@ class Analyzer:
         """
         return score_crops(self._session, crops, self.head)
 
-    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Score crops that `mien.inference.crops.crop_faces` has made, all in one pass.
-
-        Args:
-            crops: (n, channels, size, size) uint8, as the card's crop says; n may be zero.
-
-        Returns:
-            (n, labels) probabilities of the head that answers, 0 to 1.
-        """
-        return score_crops(self._session, crops, self.head)
-
     def analyze(self, source: PictureSource) -> ImageResult:
         """Analyze one picture.
 
