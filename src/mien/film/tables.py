@@ -11,7 +11,7 @@ from mien.errors import UsageError, import_extra
 from mien.files import check_writable, written_whole
 from mien.video_results import FrameResult, table_columns
 
-GROUP_ROWS = 8192
+GROUP_ROWS = 2048
 """A row group of Parquet has this many rows: what is held in memory."""
 
 _TEXTS = ("source", "model", "label", "top", "emotion")
