@@ -30,9 +30,8 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from mien.experiments.comparison import SHOWN
+    from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
-    from mien.experiments.comparison import write_comparison
 
     rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
     write_comparison(rows, output)

@@ -188,11 +188,12 @@ def _write_figures(study: optuna.Study, output: Path) -> None:
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as plots
 
-    drawn = {"history": plots.plot_optimization_history}
+    drawn = {"history": plots.plot_optimization_history(study)}
     if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
-        drawn["importance"] = plots.plot_param_importances
-    for name, draw in drawn.items():
-        axes = draw(study)
+        drawn["importance"] = plots.plot_param_importances(study)
+    for name, axes in drawn.items():
+        figure = axes.get_figure(root=True)
+        assert figure is not None  # these axes are drawn on one
         with written_whole(output / f"{name}.png") as temporary:
-            axes.figure.savefig(temporary, bbox_inches="tight", dpi=120)
-        pyplot.close(axes.figure)
+            figure.savefig(temporary, bbox_inches="tight", dpi=120)
+        pyplot.close(figure)

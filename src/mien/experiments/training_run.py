@@ -1,9 +1,9 @@
 """One command's work: read the data, train, finish."""
 
+import os
 from pathlib import Path
 
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities import rank_zero_only
 
 from mien.experiments.finishing import Score, finish_run
 from mien.experiments.roles import read_roles
@@ -32,6 +32,6 @@ def run_recipe(
     """
     roles = read_roles(recipe, data)
     folder = train(recipe, roles["training"], roles["validation"], output, resume=resume, callbacks=callbacks)
-    if rank_zero_only.rank != 0:
+    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) != 0:  # as Lightning's launchers count
         return folder, None
     return folder, finish_run(folder, roles, data=data)

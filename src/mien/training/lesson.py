@@ -75,8 +75,8 @@ class Lesson(lightning.LightningModule):
             loss = share * loss + (1 - share) * self._loss(logits, targets.take(partner))
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, step {batch_idx + 1}; the run is kept up "
-                "to the epoch before: lower optimiser.rate or set optimiser.clip = 1, and start anew"
+                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, step {batch_idx + 1}; the run is kept "
+                "up to the epoch before: lower optimiser.rate or set optimiser.clip = 1, and start anew"
             )
         self._log("train/loss", loss, len(crops))
         for name, head in self.recipe.heads.items():

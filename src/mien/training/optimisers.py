@@ -51,5 +51,6 @@ def build_optimiser(network: nn.Module, settings: Optimiser, *, steps: int, epoc
 def _optimizer(groups: list[dict[str, Any]], settings: Optimiser) -> Optimizer:
     if settings.kind == "sgd":
         return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, nesterov=settings.momentum > 0)
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[settings.kind](groups, lr=settings.rate)
+    if settings.kind == "adam":
+        return torch.optim.Adam(groups, lr=settings.rate)
+    return torch.optim.AdamW(groups, lr=settings.rate)

@@ -118,13 +118,14 @@ def _label(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArra
     missing = [label for label in labels if label not in given.labels]
     if missing:
         raise DataError(
-            f"head {name}: the recipe's labels {', '.join(missing)} are none of the data's ({', '.join(given.labels)}); "
+            f"head {name}: the recipe's labels {', '.join(missing)} are none of the data's "
+            f"({', '.join(given.labels)}); "
             f"choose a recipe for {given.name}, or list the labels in heads.{name}.labels"
         )
     values = np.zeros((len(samples), len(labels)), np.float32)
     for column, label in enumerate(labels):
         values[:, column] = codes == given.index(label)
-    return values, values.any(axis=1)
+    return values, np.asarray(values.any(axis=1))
 
 
 def _face(samples: Samples, name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -146,7 +147,7 @@ def _present(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDAr
             f"where it has FER+ votes, set heads.{name}.target to 'votes'"
         )
     values = samples.present[:, [given.index(label) for label in labels]].astype(np.float32)
-    return values, samples.present.any(axis=1)
+    return values, np.asarray(samples.present.any(axis=1))
 
 
 def _vote_columns(columns: NDArray[np.float32], name: str, labels: tuple[str, ...]) -> NDArray[np.float32]:

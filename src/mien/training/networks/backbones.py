@@ -5,7 +5,6 @@ from typing import Any
 
 import timm
 import torch
-from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,7 +34,7 @@ class BackboneNet(nn.Module):
         super().__init__()
         self.settings = settings
         self.backbone = _backbone(settings, load=load)
-        config = resolve_model_data_config(self.backbone)
+        config: dict[str, Any] = timm.data.resolve_model_data_config(self.backbone)  # type: ignore[no-untyped-call, attr-defined]
         self.register_buffer("mean", 255 * torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", 255 * torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
         self.heads = Heads(self._features(settings.size or crop_size), settings.dense, heads)

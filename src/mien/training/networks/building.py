@@ -84,8 +84,9 @@ def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
         member, network = load_network(RunFolder(run))
         if member.labels() != recipe.labels() or member.crop != recipe.crop:
             raise RecipeError(
-                f"{run}: answers {sorted(member.labels())} on crops of {member.crop.size} pixels in {member.crop.color}, "
-                f"the ensemble {sorted(recipe.labels())} on {recipe.crop.size} in {recipe.crop.color}; members must agree"
+                f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} px, "
+                f"the ensemble {', '.join(recipe.labels())} on {recipe.crop.color} of {recipe.crop.size}; members must "
+                "have the same heads, labels and crops"
             )
         members.append(network)
     return Average(members, [name for name, head in recipe.heads.items() if head.task == "single"])

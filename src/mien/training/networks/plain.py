@@ -1,4 +1,4 @@
-"""The networks of the starting projects: a plain CNN and a multi-layer perceptron, as configurations of one class each."""
+"""The networks of the starting projects, one class each: a plain CNN and a multi-layer perceptron."""
 
 from torch import Tensor, nn
 
