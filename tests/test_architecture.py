@@ -10,7 +10,9 @@ import mien
 SOURCE = Path(mien.__file__).parent
 HEAVY = ("torch", "torchvision", "timm", "lightning", "ray", "fastapi")
 LIGHT = [
-    path for path in sorted(SOURCE.rglob("*.py")) if path.relative_to(SOURCE).parts[0] not in ("training", "export.py")
+    path
+    for path in sorted(SOURCE.rglob("*.py"))
+    if path.relative_to(SOURCE).parts[0] not in ("training", "export.py", "grad_cam.py")
 ]
 
 

@@ -13,7 +13,9 @@ from mien.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
-COMMAND = re.compile(r"(?:^ *|`|&& )(mien (?:analyze|data|evaluate|export|models|train|video)\b[^`|\n]*)", re.MULTILINE)
+COMMAND = re.compile(
+    r"(?:^ *|`|&& )(mien (?:analyze|data|evaluate|explain|export|models|train|video)\b[^`|\n]*)", re.MULTILINE
+)
 
 
 def commands():

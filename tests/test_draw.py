@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from mien.draw import COLORS, blur_faces, draw_faces
+from mien.draw import COLORS, UNSURE_COLOR, blur_faces, draw_faces
 from mien.inference.detectors import Haar
 from mien.labels import FER7, FERPLUS8
 from mien.results import Box, Emotions, Face, FaceResult, ImageResult
@@ -32,6 +34,16 @@ def test_boxes_over_the_edge_are_drawn_too(astronaut_pixels, box):
     result = result_for(box)
     assert draw_faces(astronaut_pixels, result).size == (512, 512)
     assert blur_faces(astronaut_pixels, result).shape == (512, 512, 3)
+
+
+def test_an_unsure_face_is_gray_and_has_one_line_more(astronaut_pixels):
+    sure = result_for(Box(100, 100, 300, 300))
+    unsure = dataclasses.replace(sure, faces=(dataclasses.replace(sure.faces[0], unsure=True),))
+    drawn, gray = (np.asarray(draw_faces(astronaut_pixels, result)) for result in (sure, unsure))
+    assert tuple(drawn[100, 200]) == COLORS["happiness"]
+    assert tuple(gray[100, 200]) == UNSURE_COLOR
+    changed = [np.flatnonzero((picture != astronaut_pixels).any(axis=(1, 2))) for picture in (drawn, gray)]
+    assert changed[1].max() > changed[0].max() + 10
 
 
 def test_a_tiny_picture_can_be_drawn_on():

@@ -7,7 +7,10 @@ from mien.model_card import FER2013_CROP, CropSpec, Head, ModelCard
 
 CARD = ModelCard(
     name="mien-test",
-    heads=(Head("fer7", "single", ("anger", "neutral"), 0.75), Head("face", "gate", ("face",), 1.0, (0.5,))),
+    heads=(
+        Head("fer7", "single", ("anger", "neutral"), 0.75, None, 0.6, 0.2),
+        Head("face", "gate", ("face",), 1.0, (0.5,)),
+    ),
     crop=FER2013_CROP,
     trained_on="nothing",
     license="MIT",
@@ -25,6 +28,20 @@ def test_heads_are_found_by_name():
     assert CARD.head("face").thresholds == (0.5,)
     with pytest.raises(UsageError, match="unknown head of model mien-test 'fer8': it is one of fer7, face"):
         CARD.head("fer8")
+
+
+def test_an_answer_under_the_threshold_is_unsure():
+    head, gate = CARD.heads
+    assert [head.is_unsure(value) for value in (0.59, 0.6, 0.61)] == [True, False, False]
+    assert gate.is_unsure(0.1) is None
+
+
+def test_cards_older_than_the_verdict_can_be_read():
+    content = json.loads(CARD.to_json())
+    for head in content["heads"]:
+        del head["unsure_below"], head["unsure_error"]
+    card = ModelCard.from_json(json.dumps(content), file="x.onnx")
+    assert card.heads[0].is_unsure(0.1) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}', '{"version": 1, "crop": 3, "heads": []}'])

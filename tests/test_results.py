@@ -55,8 +55,16 @@ def test_to_dict_is_json_with_the_documented_keys():
         "emotions": {"anger": 0.2, "happiness": 0.7, "neutral": 0.1},
         "top": "happiness",
         "confidence": 0.7,
+        "unsure": None,
     }
     assert content["faces"][0]["face_probability"] is None
+
+
+def test_an_unsure_answer_says_so():
+    unsure = dataclasses.replace(FACE, unsure=True)
+    assert unsure.to_dict()["unsure"] is True
+    rows = dataclasses.replace(RESULT, faces=(unsure, FACE)).to_rows()
+    assert [row["unsure"] for row in rows] == [True, None]
 
 
 def test_rows_one_a_face_and_one_for_a_picture_without():

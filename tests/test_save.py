@@ -46,6 +46,7 @@ def test_parquet_has_its_columns_even_without_faces(tmp_path, results):
     assert table.num_rows == sum(max(len(result), 1) for result in results)
     assert {"source", "x1", "top", "p_anger", "p_neutral"} <= set(table.column_names)
     assert str(table.schema.field("p_anger").type) == "double"
+    assert str(table.schema.field("unsure").type) == "bool"
 
 
 def test_unknown_ending_and_unwritable_place_are_told_before_the_work(tmp_path):

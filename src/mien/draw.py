@@ -17,6 +17,7 @@ COLORS = {
     "contempt": (176, 106, 52),
 }
 OTHER_COLOR = (139, 141, 152)
+UNSURE_COLOR = (214, 216, 222)
 
 BLUR_CELLS = 6
 """A blurred face keeps this many cells in width and height: too few to tell a person or an expression."""
@@ -63,7 +64,7 @@ def blur_faces(picture: NDArray[np.uint8], result: ImageResult) -> NDArray[np.ui
 
 
 def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
-    """Draw boxes, labels and bars of the three most probable emotions.
+    """Draw boxes, labels and bars of the three most probable emotions; a face of unsure answer is gray and says so.
 
     Args:
         picture: (height, width, 3) uint8 RGB, upright, the one that was analysed.
@@ -78,7 +79,7 @@ def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
     for found in result:  # all boxes first, so that none runs through another face's text
         box = found.face.box
         width = max(round(max(canvas.size) / 400), 2)
-        draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=(*_color(found.emotions.top), 255), width=width)
+        draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=(*_frame_color(found), 255), width=width)
     for found in result:
         taken.append(_draw_panel(draw, found, canvas.size, taken))
     return canvas
@@ -88,6 +89,10 @@ def _color(label: str) -> tuple[int, int, int]:
     return COLORS.get(label, OTHER_COLOR)
 
 
+def _frame_color(found: FaceResult) -> tuple[int, int, int]:
+    return UNSURE_COLOR if found.unsure else _color(found.emotions.top)
+
+
 def _draw_panel(draw: ImageDraw.ImageDraw, found: FaceResult, size: tuple[int, int], taken: list[Box]) -> Box:
     box = found.face.box
     text_size = max(min(max(box.width / 7, 10), max(size) / 28), 8)  # readable, and in proportion
@@ -95,10 +100,14 @@ def _draw_panel(draw: ImageDraw.ImageDraw, found: FaceResult, size: tuple[int, i
     rows = found.emotions.ranked(BARS)
     pad, line = text_size * 0.4, text_size * 1.25
     label_width = max(font.getlength(f"{label} 100%") for label, _ in rows)
-    panel = _free_place(box, label_width + 2 * pad, line * len(rows) + pad, size, taken)
+    above = line if found.unsure else 0.0
+    panel = _free_place(box, label_width + 2 * pad, above + line * len(rows) + pad, size, taken)
     draw.rectangle((panel.x1, panel.y1, panel.x2, panel.y2), fill=(20, 20, 24, 190))
+    if found.unsure:
+        middle = panel.y1 + pad / 2 + line / 2
+        draw.text((panel.x1 + pad + 2, middle), "unsure", font=font, fill=(*UNSURE_COLOR, 255), anchor="lm")
     for number, (label, value) in enumerate(rows):
-        top = panel.y1 + pad / 2 + number * line
+        top = panel.y1 + pad / 2 + above + number * line
         bar = (panel.width - 2 * pad) * value
         draw.rectangle(
             (panel.x1 + pad, top + line * 0.08, panel.x1 + pad + bar, top + line * 0.92),

@@ -63,6 +63,8 @@ class Head:
         labels: labels in the order of the logits.
         temperature: the logits are divided by it before softmax or sigmoid; fitted on validation data.
         thresholds: per label, for ``"multi"`` and ``"gate"``.
+        unsure_below: an answer less probable than this is called unsure; for ``"single"``, fitted on validation data.
+        unsure_error: the share of wrong answers among the others that `unsure_below` was fitted for, 0 to 1.
     """
 
     name: str
@@ -70,6 +72,12 @@ class Head:
     labels: tuple[str, ...]
     temperature: float = 1.0
     thresholds: tuple[float, ...] | None = None
+    unsure_below: float | None = None
+    unsure_error: float | None = None
+
+    def is_unsure(self, confidence: float) -> bool | None:
+        """Return whether an answer of this probability is called unsure; None where the head has no such threshold."""
+        return None if self.unsure_below is None else confidence < self.unsure_below
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,8 @@ class ModelCard:
                         labels=tuple(head["labels"]),
                         temperature=float(head["temperature"]),
                         thresholds=tuple(head["thresholds"]) if head["thresholds"] else None,
+                        unsure_below=head.get("unsure_below"),  # cards older than the verdict have none
+                        unsure_error=head.get("unsure_error"),
                     )
                     for head in heads
                 ),

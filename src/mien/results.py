@@ -116,12 +116,15 @@ class FaceResult:
         face_probability: probability that it is a face at all, 0 to 1, by the model's gate; None where the model has
             no gate.
         track_id: which person it is within a film; None for single pictures.
+        unsure: whether the most probable emotion is less probable than the model's threshold for an answer; None where
+            the model has no such threshold.
     """
 
     face: Face
     emotions: Emotions
     face_probability: float | None = None
     track_id: int | None = None
+    unsure: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""
@@ -133,6 +136,7 @@ class FaceResult:
             "emotions": dict(self.emotions),
             "top": self.emotions.top,
             "confidence": self.emotions.confidence,
+            "unsure": self.unsure,
         }
 
 
@@ -178,11 +182,11 @@ class ImageResult:
         """Return one flat row a face, for tables; a picture without a face gives one row with empty face columns.
 
         Columns: source, width, height, model, face (0-based, None without a face), x1, y1, x2, y2, score,
-        face_probability, top, confidence, then ``p_<label>`` for each emotion where there is a face.
+        face_probability, top, confidence, unsure, then ``p_<label>`` for each emotion where there is a face.
         """
         picture = {"source": self.source, "width": self.width, "height": self.height, "model": self.model}
         if not self.faces:
-            names = ("face", "x1", "y1", "x2", "y2", "score", "face_probability", "top", "confidence")
+            names = ("face", "x1", "y1", "x2", "y2", "score", "face_probability", "top", "confidence", "unsure")
             return [picture | dict.fromkeys(names)]
         return [
             picture
@@ -196,6 +200,7 @@ class ImageResult:
                 "face_probability": found.face_probability,
                 "top": found.emotions.top,
                 "confidence": found.emotions.confidence,
+                "unsure": found.unsure,
             }
             | {f"p_{label}": value for label, value in found.emotions.items()}
             for index, found in enumerate(self.faces)

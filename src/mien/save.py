@@ -77,6 +77,7 @@ def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[
         "width": "int32",
         "height": "int32",
         "face": "int32",
+        "unsure": "bool",
     }
     columns = _columns(labels)
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.evaluation.metrics import METRICS, measure
+from mien.evaluation.metrics import METRICS, confusion, measure, metrics_of
 from mien.evaluation.predictions import Predictions
 
 
@@ -48,7 +48,10 @@ def slow(predictions):
 @given(st.integers(0, 10_000))
 def test_metrics_are_what_their_definitions_say(seed):
     predictions = random_predictions(seed)
-    assert {name: metric(predictions) for name, metric in METRICS.items()} == pytest.approx(slow(predictions))
+    expected = slow(predictions)
+    assert {name: metric(predictions) for name, metric in METRICS.items()} == pytest.approx(expected)
+    found = metrics_of(predictions)
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
 
 
 def test_perfect_and_hopeless():
@@ -72,3 +75,11 @@ def test_intervals_hold_the_value_are_reproducible_and_shrink():
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(exact, rel=0.25)
     wide, narrow = (e.high - e.low for e in (accuracy, measure(large, resamples=200)["accuracy"]))
     assert narrow < wide / 3
+
+
+def test_confusion_counts_what_was_said_for_what_was_right():
+    predictions = random_predictions(2)
+    counts = confusion(predictions)
+    assert counts.sum() == len(predictions)
+    assert np.trace(counts) / 60 == pytest.approx(METRICS["accuracy"](predictions))
+    assert counts.sum(axis=1).tolist() == np.bincount(predictions.targets, minlength=4).tolist()

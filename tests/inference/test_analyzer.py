@@ -39,6 +39,16 @@ def test_the_astronaut_smiles(analyzer, astronaut):
     assert found.emotions.top == "happiness"
     assert sum(found.emotions.probabilities) == pytest.approx(1)
     assert found.face_probability is None
+    assert found.unsure is False
+
+
+def test_what_is_less_probable_than_the_threshold_is_unsure(analyzer):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3), dtype=np.uint8)
+    results = mien.Analyzer(detector="whole").analyze_many(list(noise))
+    faces = [face for result in results for face in result]
+    assert any(face.unsure for face in faces)
+    for face in faces:
+        assert face.unsure == (face.emotions.confidence < analyzer.head.unsure_below)
 
 
 def test_all_ways_in_give_bit_identical_scores(analyzer, astronaut, astronaut_pixels):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import analyze, data, evaluate, experiments, models, train, video
+from mien.cli import analyze, data, evaluate, experiments, explain, models, train, video
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("analyze")(analyze.analyze)
 app.command("video")(video.video)
 app.command("evaluate")(evaluate.evaluate)
+app.command("explain")(explain.explain)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.command("compare")(experiments.compare)

@@ -214,7 +214,8 @@ def _report(
                 break
             (top, probability), *others = found.emotions.ranked(3)
             others_text = ", ".join(f"{label} {value:.0%}" for label, value in others)
-            cells = [name if number == 1 else "", str(number), top, f"{probability:.1%}", others_text]
+            verdict = f"[dim]unsure[/], {top}" if found.unsure else top
+            cells = [name if number == 1 else "", str(number), verdict, f"{probability:.1%}", others_text]
             if with_boxes:
                 box = found.face.box
                 cells.append(f"{box.x1:.0f}, {box.y1:.0f}, {box.x2:.0f}, {box.y2:.0f}")
@@ -229,6 +230,9 @@ def _report(
     console.print(
         f"[dim]{what} · model {analyzer.card.name} ({analyzer.head.name}) · detector {analyzer.detector.name}[/]"
     )
+    error = analyzer.head.unsure_error
+    if error is not None and any(found.unsure for result in results for found in result):
+        console.print(f"[dim]unsure: less probable than answers of which at most {error:.0%} are wrong on test data[/]")
     if output is not None:
         console.print(f"[dim]results: {escape(str(output))}[/]", soft_wrap=True)
     if annotate is not None:

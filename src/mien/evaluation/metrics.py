@@ -1,15 +1,37 @@
-"""How good predictions are, with bootstrap intervals. scikit-learn's where it has the metric."""
+"""How good predictions are, on all pictures and with bootstrap intervals. scikit-learn's where it has the metric."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    cohen_kappa_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    recall_score,
+    roc_auc_score,
+)
 
-from mien.evaluation.calibration import reliability
+from mien.evaluation.against_votes import vote_metrics
+from mien.evaluation.calibration import (
+    accuracy_of_surest,
+    brier_rows,
+    classwise_error,
+    likelihood_rows,
+    reliability,
+    risk_coverage,
+)
 from mien.evaluation.multilabel import gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
+from mien.evaluation.resampling import Statistics, draw_weights
+
+RESAMPLES = 1000
+SUREST = 0.8
+"""The share of pictures that an answer is kept for in ``accuracy_of_surest_80``."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +68,18 @@ def macro_f1(predictions: Predictions) -> float:
     return float(f1_score(predictions.targets, guesses, labels=present, average="macro", zero_division=0))
 
 
-def top3_accuracy(predictions: Predictions) -> float:
-    """Return the share of pictures whose right answer is among the three most probable, 0 to 1."""
-    first = np.argsort(-predictions.scores, axis=1, kind="stable")[:, :3]
+def top_accuracy(predictions: Predictions, count: int) -> float:
+    """Return the share of pictures whose right answer is among the `count` most probable, 0 to 1.
+
+    Of equally probable labels the first ones count. scikit-learn's `top_k_accuracy_score` takes the last ones.
+    """
+    first = np.argsort(-predictions.scores, axis=1, kind="stable")[:, :count]
     return float((first == predictions.targets[:, None]).any(axis=1).mean())
 
 
 def negative_log_likelihood(predictions: Predictions) -> float:
     """Return the mean of -log p(right answer), in nats; probabilities below 1e-12 count as 1e-12."""
-    right = predictions.scores[np.arange(len(predictions)), predictions.targets]
-    return float(-np.log(np.maximum(right, 1e-12)).mean())
+    return float(likelihood_rows(predictions).mean())
 
 
 def calibration_error(predictions: Predictions) -> float:
@@ -67,23 +91,41 @@ METRICS: dict[str, Callable[[Predictions], float]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
-    "top3_accuracy": top3_accuracy,
+    "top3_accuracy": lambda predictions: top_accuracy(predictions, 3),
     "nll": negative_log_likelihood,
     "ece": calibration_error,
 }
-"""All metrics for single-label predictions, by name."""
+"""The headlines for single-label predictions, by name; a card holds these."""
+
+
+def confusion(predictions: Predictions) -> NDArray[np.int64]:
+    """Return the confusion matrix of single-label predictions: (labels, labels), rows are the right answers."""
+    labels = np.arange(len(predictions.labels))
+    return np.asarray(confusion_matrix(predictions.targets, predictions.scores.argmax(axis=1), labels=labels), np.int64)
 
 
 def metrics_of(predictions: Predictions) -> dict[str, float]:
-    """Measure predictions on all pictures, by the metrics of their task, by name."""
-    if predictions.task == "multi":
-        return multilabel_metrics(predictions)
-    if predictions.task == "gate":
-        return gate_metrics(predictions)
-    return {name: metric(predictions) for name, metric in METRICS.items()}
+    """Measure predictions on all pictures, by the metrics of their task, by name.
+
+    Single-label: those of `METRICS`; ``top2_accuracy``; ``macro_precision``, ``weighted_precision`` and the same for
+    recall and F1, macro over the classes that occur; ``kappa`` (Cohen's); ``roc_auc`` and ``average_precision`` (one
+    class against the others, mean over the classes that occur); ``brier`` (0 to 2), ``classwise_ece``,
+    ``risk_coverage_area``, ``accuracy_of_surest_80``; by class ``precision/<label>``, ``recall/``, ``f1/``,
+    ``roc_auc/``, ``average_precision/``; and where there are votes those of `mien.evaluation.against_votes`.
+    Several labels: those of `mien.evaluation.multilabel.multilabel_metrics` and a gate: `gate_metrics`, both with
+    ``nll``, ``brier`` and ``ece`` over all labels.
+    """
+    if predictions.task == "single":
+        return _single_metrics(predictions)
+    found = multilabel_metrics(predictions) if predictions.task == "multi" else gate_metrics(predictions)
+    return found | {
+        "nll": negative_log_likelihood(predictions),
+        "brier": float(brier_rows(predictions).mean()),
+        "ece": calibration_error(predictions),
+    }
 
 
-def measure(predictions: Predictions, *, resamples: int = 500, seed: int = 0) -> dict[str, Estimate]:
+def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
     """Compute all metrics with their intervals.
 
     Args:
@@ -92,15 +134,42 @@ def measure(predictions: Predictions, *, resamples: int = 500, seed: int = 0) ->
         seed: of the resampling; the same seed gives the same intervals.
 
     Returns:
-        An estimate by metric name.
+        An estimate by metric name, see `metrics_of`.
     """
-    draw = np.random.default_rng(seed)
-    count = len(predictions)
-    again = [predictions.take(draw.integers(count, size=count)) for _ in range(resamples)]
-    return {name: _estimate(metric, predictions, again) for name, metric in METRICS.items()}
+    statistics = Statistics(predictions)
+    drawn = [statistics(weights) for weights in draw_weights(len(predictions), resamples=resamples, seed=seed)]
+    found = {}
+    for name, value in metrics_of(predictions).items():
+        values = np.concatenate([part[name] for part in drawn])
+        low, high = np.nanquantile(values, [0.025, 0.975])
+        found[name] = Estimate(value, float(low), float(high))
+    return found
 
 
-def _estimate(metric: Callable[[Predictions], float], predictions: Predictions, again: list[Predictions]) -> Estimate:
-    values: NDArray[np.float64] = np.array([metric(resample) for resample in again])
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Estimate(metric(predictions), float(low), float(high))
+def _single_metrics(predictions: Predictions) -> dict[str, float]:
+    targets, scores, labels = predictions.targets, predictions.scores, predictions.labels
+    guesses = scores.argmax(axis=1)
+    present = np.unique(targets)
+    found = {name: metric(predictions) for name, metric in METRICS.items()}
+    found["top2_accuracy"] = top_accuracy(predictions, 2)
+    for average in ("macro", "weighted"):
+        values = precision_recall_fscore_support(targets, guesses, labels=present, average=average, zero_division=0)
+        for name, value in zip(("precision", "recall", "f1"), values, strict=False):
+            found[f"{average}_{name}"] = float(value)
+    kappa = cohen_kappa_score(targets, guesses) if len(present) > 1 else 0.0
+    found |= {
+        "kappa": float(kappa),
+        "brier": float(brier_rows(predictions).mean()),
+        "classwise_ece": classwise_error(predictions),
+        "risk_coverage_area": risk_coverage(predictions).area,
+        "accuracy_of_surest_80": accuracy_of_surest(predictions, SUREST),
+    }
+    by_class = precision_recall_fscore_support(targets, guesses, labels=present, average=None, zero_division=0)
+    for name, values in zip(("precision", "recall", "f1"), by_class, strict=False):
+        found |= {f"{name}/{labels[code]}": float(value) for code, value in zip(present, values, strict=True)}
+    if len(present) > 1:
+        for name, score in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+            each = {labels[code]: float(score(targets == code, scores[:, code])) for code in present}
+            found[name] = float(np.mean(list(each.values())))
+            found |= {f"{name}/{label}": value for label, value in each.items()}
+    return found | vote_metrics(predictions)

@@ -75,6 +75,17 @@ def multilabel_metrics(predictions: Predictions) -> dict[str, float]:
     return found | {f"ap/{label}": value for label, value in precisions.items()}
 
 
+def ranking_loss_rows(predictions: Predictions) -> NDArray[np.float64]:
+    """Return for each picture (n,) the share of its pairs of a present and an absent label in the wrong order.
+
+    Equal scores are in the wrong order; a picture with no or all labels has no pairs, and 0.
+    """
+    scores, targets = predictions.scores, predictions.targets
+    wrong = scores[:, :, None] <= scores[:, None, :]
+    pairs = targets[:, :, None] & ~targets[:, None, :]
+    return np.asarray((wrong & pairs).sum(axis=(1, 2)) / np.maximum(pairs.sum(axis=(1, 2)), 1))
+
+
 def gate_metrics(predictions: Predictions) -> dict[str, float]:
     """Measure a gate on all pictures, for its first label: face or not; scikit-learn's definitions.
 

@@ -1,6 +1,6 @@
 """What evaluation reads: the probabilities of a model beside the truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from mien.data.samples import Samples
 from mien.errors import DataError
-from mien.evaluation.truths import truth_of
-from mien.inference.scores import score_crops
+from mien.evaluation.truths import truth_of, truths_of
+from mien.inference.scores import probabilities, score_crops
 from mien.inference.session import Session
 from mien.model_card import Head, Task
 
 SUM_TOLERANCE = 1e-3
 """The probabilities of a single-label head sum to one within this: enough for a file with four decimals."""
+STEP = 512
+"""Pictures between two signs of progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class Predictions:
         task: what the columns mean, see `mien.model_card.Head.task`.
         thresholds: per label, for several labels and for a gate; None where none were fitted.
         temperature: the one by which the logits were divided; 1 where nobody knows.
+        unsure_below: an answer less probable than this is called unsure; None where the head has no such threshold.
+        unsure_error: the share of wrong answers among the others that was stated, 0 to 1.
         votes: (n, 10) float32, FER+'s votes where the data has them, NaN rows where a picture has none; else None.
         groups: by name (n,) text, what else is known of each picture: source, subject, whether training repeats it.
         sha256: of the weight file, empty where there is none.
@@ -53,6 +57,8 @@ class Predictions:
     task: Task = "single"
     thresholds: tuple[float, ...] | None = None
     temperature: float = 1.0
+    unsure_below: float | None = None
+    unsure_error: float | None = None
     votes: NDArray[np.float32] | None = None
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     sha256: str = ""
@@ -152,6 +158,51 @@ def predict(session: Session, samples: Samples, *, head: str, truth: str | None 
     return replace(found, sha256=session.card.sha256)
 
 
+def predict_all(
+    session: Session,
+    samples: Samples,
+    *,
+    heads: Sequence[str] | None = None,
+    truth: str | None = None,
+    data: str = "",
+    on_step: Callable[[int], None] = lambda done: None,
+) -> list[Predictions]:
+    """Score samples once and put every head beside every truth that there is.
+
+    Args:
+        session: an opened weight file.
+        samples: crops of the size that the model expects.
+        heads: names of the heads; None takes all that have a truth here.
+        truth: only this one, see `mien.evaluation.truths.Truth.name`; None takes all.
+        data: name of the data file, to be kept with the predictions.
+        on_step: called with the number of pictures that were just scored.
+
+    Returns:
+        Predictions by head and truth, the default truth of each head first.
+
+    Raises:
+        UsageError: the model has no such head, or a head no such truth.
+        DataError: no sample has a truth for any head.
+    """
+    card = session.card
+    wanted = [card.head(name) for name in heads] if heads else [head for head in card.heads if truths_of(head, samples)]
+    if not wanted:
+        truth_of(card.heads[0], samples)  # says what is missing
+    names = [head.name for head in wanted]
+    parts = []
+    for start in range(0, len(samples), STEP):
+        parts.append(session.logits(samples.crops[start : start + STEP], names))
+        on_step(len(parts[-1][0]))
+    found = []
+    for number, head in enumerate(wanted):
+        scores = probabilities(np.concatenate([part[number] for part in parts]), head)
+        right = [truth_of(head, samples, truth)] if truth else list(truths_of(head, samples).values())
+        for each in right or [truth_of(head, samples)]:
+            one = beside_truth(samples, head, scores[each.known], truth=each.name, model=card.name, data=data)
+            found.append(replace(one, sha256=card.sha256))
+    return found
+
+
 def beside_truth(
     samples: Samples, head: Head, scores: NDArray[np.float64], *, truth: str | None, model: str, data: str
 ) -> Predictions:
@@ -180,6 +231,8 @@ def beside_truth(
         task=head.task,
         thresholds=head.thresholds,
         temperature=head.temperature,
+        unsure_below=head.unsure_below,
+        unsure_error=head.unsure_error,
         votes=None if np.isnan(kept.votes).all() else kept.votes,
         head=head.name,
         truth=right.name,

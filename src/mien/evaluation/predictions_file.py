@@ -19,7 +19,7 @@ from mien.model_card import Head, Task
 
 META_KEY = b"mien_predictions"
 META_VERSION = 1
-FACTS = ("model", "sha256", "head", "truth", "data", "split", "task", "temperature")
+FACTS = ("model", "sha256", "head", "truth", "data", "split", "task", "temperature", "unsure_below", "unsure_error")
 """What the metadata says, besides labels and thresholds; fields of `Predictions`."""
 
 SCORE, TARGET, VOTE, GROUP = "p_", "target_", "votes_", "group_"

@@ -14,7 +14,7 @@ from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import DEFAULT_MODEL, emotion_model
-from mien.results import Emotions, FaceResult, ImageResult
+from mien.results import Emotions, Face, FaceResult, ImageResult
 
 if TYPE_CHECKING:
     from mien.inference.video.analyzer import VideoSettings
@@ -120,7 +120,7 @@ class Analyzer:
         scores = iter(self.score(np.concatenate(crops)).tolist())
         return [
             ImageResult(
-                faces=tuple(FaceResult(face, Emotions(self.head.labels, tuple(next(scores)))) for face in faces),
+                faces=tuple(self._judged(face, tuple(next(scores))) for face in faces),
                 width=width,
                 height=height,
                 model=self.card.name,
@@ -128,6 +128,10 @@ class Analyzer:
             )
             for source, (height, width, _), faces in found
         ]
+
+    def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
+        emotions = Emotions(self.head.labels, probabilities)
+        return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))
 
     def analyze_video(
         self,

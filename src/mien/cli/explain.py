@@ -1,0 +1,93 @@
+"""mien explain: which pixels carried the decision."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mien.explain import Explanation, Maps
+    from mien.inference.analyzer import Analyzer
+    from mien.model_card import CropSpec
+    from mien.results import ImageResult
+
+
+def explain(
+    picture: Annotated[Path, typer.Argument(help="A picture.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The picture to write; PICTURE-explained.png here where not given."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="[b]rise[/] (covers random halves), [b]occlusion[/] (covers one square after the other), or "
+            "[b]grad-cam[/] (gradients; needs --run)."
+        ),
+    ] = "rise",
+    label: Annotated[
+        str | None, typer.Option(help="Explain this emotion instead of the most probable one, such as anger.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
+    ] = "mien-compact",
+    labels: Annotated[str | None, typer.Option("--labels", "-l", help="The head that answers, such as fer7.")] = None,
+    detector: Annotated[str, typer.Option("--detector", "-d", help="yunet, haar, auto, or whole.")] = "auto",
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the training run that the model was exported from, for grad-cam.")
+    ] = None,
+) -> None:
+    """Show which parts of each face spoke for its emotion (red) and against it (blue).
+
+    Example: mien explain examples/astronaut.jpg --output why.png
+    """
+    from mien.errors import UsageError, unknown_name
+    from mien.explain import METHODS, draw_explanations, explain_picture
+    from mien.files import check_writable, written_whole
+    from mien.inference.analyzer import Analyzer
+
+    if method not in (*METHODS, "grad-cam"):
+        raise unknown_name("method", method, (*METHODS, "grad-cam"))
+    if (method == "grad-cam") != (run is not None):
+        raise UsageError("--method grad-cam and --run DIR belong together: gradients need the checkpoint of a run")
+    target = output or Path(f"{picture.stem}-explained.png")
+    if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise UsageError(f"{target}: a picture is saved as .png, .jpg or .webp; choose such a name with --output")
+    check_writable(target)
+    analyzer = Analyzer(model=model, labels=labels, detector=detector)
+    maps = method if run is None else _gradients(run, analyzer)
+    result, found = explain_picture(analyzer, str(picture), method=maps, label=label)
+    drawn = draw_explanations(analyzer.read(str(picture)), result, found, analyzer.card.crop)
+    with written_whole(target) as temporary:
+        drawn.save(temporary, quality=92)
+    _report(result, found, analyzer.card.crop, target)
+
+
+def _gradients(run: Path, analyzer: "Analyzer") -> "Maps":
+    from mien.errors import import_extra
+
+    for module in ("torch", "lightning"):
+        import_extra(module, extra="train", purpose="Grad-CAM")
+    import_extra("captum", extra="explain", purpose="Grad-CAM")
+    from mien.grad_cam import grad_cam_maps
+    from mien.training.networks.building import load_network
+    from mien.training.run_folder import RunFolder
+
+    _, network = load_network(RunFolder(run))
+    return lambda crops, codes: grad_cam_maps(network, crops, codes, head=analyzer.head.name)
+
+
+def _report(result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from mien.explain import region_shares
+
+    console = Console()
+    if not found:
+        console.print(f"no face in {result.source}; the picture is written as it is", markup=False)
+    for number, (face, each) in enumerate(zip(result, found, strict=True), 1):
+        shares = sorted(region_shares(each.map, spec).items(), key=lambda pair: -pair[1])
+        where = ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.05)
+        console.print(f"face {number}: {each.label} {face.emotions[each.label]:.1%}, carried by {where or 'nothing'}")
+    console.print(f"[dim]red spoke for the emotion, blue against it: {escape(str(target))}[/]", soft_wrap=True)

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from mien.errors import UsageError
+from mien.explain import (
+    draw_explanations,
+    explain_picture,
+    occlusion_maps,
+    region_shares,
+    rise_maps,
+    shown_crop,
+)
+from mien.inference.analyzer import Analyzer
+from mien.model_card import FER2013_CROP
+
+
+@pytest.fixture(scope="module")
+def analyzer():
+    return Analyzer(detector="haar")
+
+
+def looks_at(rows, columns):
+    """A model whose first label is as probable as one part of the crop is bright."""
+
+    def score(crops):
+        seen = crops[:, 0, rows, columns].mean(axis=(1, 2)) / 255
+        return np.stack([seen, 1 - seen], axis=1)
+
+    return score
+
+
+PLACE = (slice(30, 38), slice(8, 18))
+
+
+@pytest.mark.parametrize("method", [occlusion_maps, rise_maps])
+def test_the_map_is_where_the_model_looks(method):
+    crops = np.full((3, 1, 48, 48), 20, np.uint8)
+    crops[:, :, *PLACE] = 250
+    maps = method(looks_at(*PLACE), crops, np.array([0, 1, 0]))
+    assert maps.shape == (3, 48, 48)
+    assert np.abs(maps[0] - maps[2]).max() < 1e-6
+    assert np.abs(maps[0] + maps[1]).max() < 1e-5  # what speaks for one of two labels speaks against the other
+    inside = np.zeros((48, 48), bool)
+    inside[PLACE] = True
+    far = np.ones((48, 48), bool)
+    far[20:48, 0:30] = False
+    assert maps[0][inside].mean() > 5 * np.abs(maps[0][far]).mean()
+    row, column = np.unravel_index(maps[0].argmax(), maps[0].shape)
+    assert 26 <= row < 42
+    assert 4 <= column < 22
+
+
+def test_occlusion_is_in_units_of_probability():
+    crops = np.zeros((1, 1, 48, 48), np.uint8)
+    crops[:, :, 20:22, 20:22] = 240
+    (heat,) = occlusion_maps(looks_at(slice(20, 22), slice(20, 22)), crops, np.array([0]))
+    # Every square over this spot replaces it by the crop's mean, 0.4 gray levels, rounded to 0.
+    assert heat[20, 20] == pytest.approx(240 / 255, abs=0.01)
+    assert heat[0, 0] == 0
+
+
+def test_many_crops_share_the_passes():
+    calls = []
+
+    def score(crops):
+        calls.append(len(crops))
+        return np.full((len(crops), 2), 0.5)
+
+    occlusion_maps(score, np.zeros((30, 1, 48, 48), np.uint8), np.zeros(30, int))
+    assert len(calls) <= 5
+    assert max(calls) <= 2100
+
+
+def test_a_smile_is_carried_by_the_mouth(analyzer, astronaut):
+    result, (found,) = explain_picture(analyzer, astronaut, method="rise")
+    assert found.label == "happiness"
+    shares = region_shares(found.map, FER2013_CROP)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert max(shares, key=shares.__getitem__) == "mouth"
+    assert found.map.sum() > 0
+    against = explain_picture(analyzer, astronaut, label="sadness")[1][0]
+    assert against.label == "sadness"
+    picture = analyzer.read(astronaut)
+    drawn = np.asarray(draw_explanations(picture, result, [found], FER2013_CROP)).astype(int)
+    box = found.face.box
+    low = slice(int(box.y1 + 0.65 * box.height), int(box.y1 + 0.85 * box.height))
+    middle = slice(int(box.x1 + 0.3 * box.width), int(box.x1 + 0.7 * box.width))
+    redder = (drawn[..., 0] - drawn[..., 2])[low, middle].mean() - (picture[..., 0].astype(int) - picture[..., 2])[
+        low, middle
+    ].mean()
+    assert redder > 20
+    assert (drawn[:50, :50] == picture[:50, :50]).all()
+
+
+def test_a_picture_without_a_face_has_no_explanation(analyzer):
+    result, found = explain_picture(analyzer, np.zeros((60, 60, 3), np.uint8))
+    assert (len(result), found) == (0, [])
+    assert explain_picture(analyzer, np.zeros((60, 60, 3), np.uint8), method=lambda crops, codes: 1 / 0)[1] == []
+
+
+def test_wrong_questions(analyzer, astronaut):
+    with pytest.raises(UsageError, match="unknown method 'lime': it is one of rise, occlusion"):
+        explain_picture(analyzer, astronaut, method="lime")
+    with pytest.raises(UsageError, match="unknown label of head fer7 'joy'"):
+        explain_picture(analyzer, astronaut, label="joy")
+
+
+def test_a_crop_is_shown_with_and_without_its_map():
+    crop = np.full((1, 48, 48), 100, np.uint8)
+    assert (shown_crop(crop) == 100).all()
+    heat = np.zeros((48, 48), np.float32)
+    heat[0, 0], heat[1, 1] = 1, -1
+    shown = shown_crop(crop, heat)
+    assert shown[0, 0, 0] > shown[0, 0, 2]
+    assert shown[1, 1, 2] > shown[1, 1, 0]
+    assert (shown[5, 5] == 100).all()
