@@ -165,8 +165,8 @@ class FrameResult:
         """Return one flat row a face, for tables; a frame without a face gives one row with empty face columns.
 
         Columns: source, frame, time_s, width, height, model, track_id, x1, y1, x2, y2, score, face_probability, label,
-        label_confidence, label_unsure, top, confidence, unsure (raw), then where there is a face ``p_<label>`` (raw) and ``smoothed_<label>``
-        for each emotion.
+        label_confidence, label_unsure, top, confidence, unsure (these three raw), then where there is a face
+        ``p_<label>`` (raw) and ``smoothed_<label>`` for each emotion.
         """
         frame = {
             "source": self.source,
