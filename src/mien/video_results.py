@@ -18,10 +18,12 @@ class TrackedFace(FaceResult):
         smoothed: probabilities averaged over the last moments of this track.
         label: the emotion that the track shows; unlike ``smoothed.top`` it changes only when another emotion has been
             on top for a while.
+        label_unsure: the model's verdict, as in ``unsure``, on the label and its smoothed probability.
     """
 
     smoothed: Emotions
     label: str
+    label_unsure: bool | None = None
 
     @property
     def confidence(self) -> float:
@@ -34,6 +36,7 @@ class TrackedFace(FaceResult):
             "track_id": self.track_id,
             "label": self.label,
             "label_confidence": self.confidence,
+            "label_unsure": self.label_unsure,
             **super().to_dict(),
             "smoothed": dict(self.smoothed),
         }
@@ -49,8 +52,10 @@ class TrackedFace(FaceResult):
             emotions,
             content["face_probability"],
             content["track_id"],
+            content["unsure"],
             smoothed=smoothed,
             label=content["label"],
+            label_unsure=content["label_unsure"],
         )
 
 
@@ -160,8 +165,8 @@ class FrameResult:
         """Return one flat row a face, for tables; a frame without a face gives one row with empty face columns.
 
         Columns: source, frame, time_s, width, height, model, track_id, x1, y1, x2, y2, score, face_probability, label,
-        label_confidence, top, confidence (raw), then where there is a face ``p_<label>`` (raw) and ``smoothed_<label>``
-        for each emotion.
+        label_confidence, label_unsure, top, confidence, unsure (these three raw), then where there is a face
+        ``p_<label>`` (raw) and ``smoothed_<label>`` for each emotion.
         """
         frame = {
             "source": self.source,
@@ -185,8 +190,10 @@ class FrameResult:
                 "face_probability": found.face_probability,
                 "label": found.label,
                 "label_confidence": found.confidence,
+                "label_unsure": found.label_unsure,
                 "top": found.emotions.top,
                 "confidence": found.emotions.confidence,
+                "unsure": found.unsure,
             }
             | {f"p_{label}": value for label, value in found.emotions.items()}
             | {f"smoothed_{label}": value for label, value in found.smoothed.items()}
@@ -205,8 +212,10 @@ _FACE_COLUMNS = (
     "face_probability",
     "label",
     "label_confidence",
+    "label_unsure",
     "top",
     "confidence",
+    "unsure",
 )
 
 

@@ -44,6 +44,7 @@ def test_parquet_in_groups_says_the_same(tmp_path, monkeypatch):
     for row, same in zip(table.to_pylist(), expected, strict=True):
         assert {key: "" if value is None else str(value) for key, value in row.items()} == same
     assert str(table.schema.field("track_id").type) == "int32"
+    assert str(table.schema.field("label_unsure").type) == "bool"
 
 
 def test_no_faces_at_all_still_have_their_columns(tmp_path):

@@ -11,10 +11,11 @@ from mien.errors import UsageError, import_extra
 from mien.files import check_writable, written_whole
 from mien.video_results import FrameResult, table_columns
 
-GROUP_ROWS = 8192
+GROUP_ROWS = 2048
 """A row group of Parquet has this many rows: what is held in memory."""
 
 _TEXTS = ("source", "model", "label", "top", "emotion")
+_VERDICTS = ("unsure", "label_unsure")
 _WHOLE = ("frame", "width", "height", "track_id")
 _EVENT_COLUMNS = ("source", "track_id", "emotion", "onset_s", "apex_s", "offset_s", "duration_s", "apex_probability")
 
@@ -99,7 +100,7 @@ def _write_csv(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> None:
 
 def _write_parquet(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> None:
     arrow, parquet = _pyarrow()
-    types = dict.fromkeys(_TEXTS, "string") | dict.fromkeys(_WHOLE, "int32")
+    types = dict.fromkeys(_TEXTS, "string") | dict.fromkeys(_WHOLE, "int32") | dict.fromkeys(_VERDICTS, "bool")
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while group := list(islice(rows, GROUP_ROWS)):

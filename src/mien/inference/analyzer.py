@@ -129,6 +129,10 @@ class Analyzer:
             for source, (height, width, _), faces in found
         ]
 
+    def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
+        emotions = Emotions(self.head.labels, probabilities)
+        return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))
+
     def analyze_video(
         self,
         source: "FilmSource",
@@ -171,7 +175,3 @@ class Analyzer:
             film.close()
         if problems:
             raise VideoError("; ".join(problems))
-
-    def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
-        emotions = Emotions(self.head.labels, probabilities)
-        return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mien.labels import LABEL_SETS
 from mien.model_card import FER2013_CROP, CropSpec
@@ -316,6 +316,11 @@ class Recipe(Section):
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()
     loop: Loop = Loop()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _usual_kind(cls, model: Any) -> Any:
+        return {"kind": "compact", **model} if isinstance(model, dict) else model
 
     @model_validator(mode="after")
     def _labels_known(self) -> "Recipe":

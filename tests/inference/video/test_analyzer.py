@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,17 @@ def test_pixels_are_handed_on_where_asked_for(analyzer, film):
 def test_impossible_settings(wrong):
     with pytest.raises(mien.UsageError, match=next(iter(wrong))):
         VideoSettings(**wrong)
+
+
+def test_the_models_verdict_on_frames_and_on_labels(film):
+    analyzer = mien.Analyzer(detector="haar")
+    analyzer.head = dataclasses.replace(analyzer.head, unsure_below=None)
+    (face,) = VideoAnalyzer(analyzer).step(film[:1])[0]
+    assert (face.unsure, face.label_unsure) == (None, None)
+    analyzer.head = dataclasses.replace(analyzer.head, unsure_below=face.confidence + 1e-6)
+    results = VideoAnalyzer(analyzer).step(film[:16])
+    for face in (face for result in results for face in result):
+        assert face.unsure == (face.emotions.confidence < analyzer.head.unsure_below)
+        assert face.label_unsure == (face.confidence < analyzer.head.unsure_below)
+    assert results[0].faces[0].label_unsure
+    assert mien.FrameResult.from_dict(results[0].to_dict()).faces[0].label_unsure

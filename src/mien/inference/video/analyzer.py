@@ -152,13 +152,16 @@ class VideoAnalyzer:
                 )
             smoothed, label, over = self._histories[number].update(raw, time_s)
             events += over
+            emotions, calm = (Emotions(head.labels, tuple(values.tolist())) for values in (raw, smoothed))
             tracked.append(
                 TrackedFace(
                     face,
-                    Emotions(head.labels, tuple(raw.tolist())),
+                    emotions,
                     track_id=number,
-                    smoothed=Emotions(head.labels, tuple(smoothed.tolist())),
+                    unsure=head.is_unsure(emotions.confidence),
+                    smoothed=calm,
                     label=label,
+                    label_unsure=head.is_unsure(calm[label]),
                 )
             )
         return tuple(tracked), tuple(events)

@@ -84,7 +84,7 @@ def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
         member, network = load_network(RunFolder(run))
         if member.labels() != recipe.labels() or member.crop != recipe.crop:
             raise RecipeError(
-                f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} pixels, "
+                f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} px, "
                 f"the ensemble {', '.join(recipe.labels())} on {recipe.crop.color} of {recipe.crop.size}; members must "
                 "have the same heads, labels and crops"
             )

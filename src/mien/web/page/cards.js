@@ -1,6 +1,6 @@
 // The faces as a list: name, three bars, chips. Elements are kept and changed, so that focus stays where it is.
 
-import { color, labelOf, nameOf, percent, ranked, scoresOf, sentence } from "./emotions.js";
+import { color, isUnsure, labelOf, nameOf, percent, ranked, scoresOf, sentence } from "./emotions.js";
 
 const BARS = 3;
 
@@ -44,7 +44,7 @@ function fill(card, face, index, { threshold, selected }) {
   name.textContent = nameOf(face, index);
   // The label of a film is held for a moment after another emotion has come to the top.
   const turning = rows[0][0] !== label ? `, turning to ${rows[0][0]}` : "";
-  top.textContent = face.unsure ? "unsure" : label + turning;
+  top.textContent = isUnsure(face) ? "unsure" : label + turning;
   card.setAttribute("aria-label", sentence(face, index));
   card.setAttribute("aria-pressed", String(selected));
   [...card.querySelectorAll(".bar")].forEach((bar, number) => {
@@ -58,10 +58,10 @@ function fill(card, face, index, { threshold, selected }) {
   });
   const shown = rows.filter(([, value]) => value >= threshold).map(([emotion]) => emotion);
   const chips = card.querySelector(".chips");
-  const wanted = `${face.unsure ? "unsure," : ""}${shown.join()}`;
+  const wanted = `${isUnsure(face) ? "unsure," : ""}${shown.join()}`;
   if (chips.dataset.shown === wanted) return;
   chips.dataset.shown = wanted;
-  chips.replaceChildren(...(face.unsure ? [element("span", "chip unsure", "unsure")] : []), ...shown.map((emotion) => {
+  chips.replaceChildren(...(isUnsure(face) ? [element("span", "chip unsure", "unsure")] : []), ...shown.map((emotion) => {
     const chip = element("span", "chip");
     chip.append(dot(emotion), emotion);
     return chip;

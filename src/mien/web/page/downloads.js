@@ -18,7 +18,7 @@ export function toCsv(items, labels) {
   const timed = items.some((item) => item.time_s !== undefined);
   const columns = [
     "source", ...(timed ? ["frame", "time_s"] : []), "width", "height", "model", timed ? "track_id" : "face",
-    "x1", "y1", "x2", "y2", "score", "face_probability", ...(timed ? ["label", "label_confidence"] : []),
+    "x1", "y1", "x2", "y2", "score", "face_probability", ...(timed ? ["label", "label_confidence", "label_unsure"] : []),
     "top", "confidence", "unsure", ...labels.map((label) => `p_${label}`),
     ...(timed ? labels.map((label) => `smoothed_${label}`) : []),
   ];

@@ -13,8 +13,10 @@ export const ranked = (scores) => Object.entries(scores).sort((a, b) => b[1] - a
 export const nameOf = (face, index) => (face.track_id == null ? `Face ${index + 1}` : `Person ${face.track_id}`);
 export const scoresOf = (face) => face.smoothed ?? face.emotions;
 export const labelOf = (face) => face.label ?? face.top;
+// The verdict on what is shown: of a film that is the held label.
+export const isUnsure = (face) => Boolean(face.track_id == null ? face.unsure : face.label_unsure);
 export const sentence = (face, index) => {
   const label = labelOf(face);
   const value = percent(scoresOf(face)[label]);
-  return `${nameOf(face, index)}: ${face.unsure ? `unsure, perhaps ${label}` : label} ${value}`;
+  return `${nameOf(face, index)}: ${isUnsure(face) ? `unsure, perhaps ${label}` : label} ${value}`;
 };

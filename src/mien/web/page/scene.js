@@ -1,6 +1,6 @@
 // Draws a picture with its faces: boxes, names, bars; blurred where nobody is to be recognised; heat where asked why.
 
-import { color, labelOf, nameOf, percent, ranked, scoresOf } from "./emotions.js";
+import { color, isUnsure, labelOf, nameOf, percent, ranked, scoresOf } from "./emotions.js";
 
 const BLUR_CELLS = 6; // as in mien/draw.py: too few to tell a person or an expression
 const BLUR_MARGIN = 0.25;
@@ -51,8 +51,8 @@ function drawHeat(context, heat) {
 function drawBox(context, face, index, unit, selected) {
   const [x1, y1, x2, y2] = face.box;
   context.lineWidth = unit * (selected ? 2 : 1);
-  context.strokeStyle = face.unsure ? UNSURE : color(labelOf(face));
-  context.setLineDash(face.unsure ? [4 * unit, 3 * unit] : []);
+  context.strokeStyle = isUnsure(face) ? UNSURE : color(labelOf(face));
+  context.setLineDash(isUnsure(face) ? [4 * unit, 3 * unit] : []);
   context.strokeRect(x1, y1, x2 - x1, y2 - y1);
   context.setLineDash([]);
 }
@@ -79,14 +79,14 @@ function drawPanel(context, face, index, unit, { chosen, taken }) {
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   const line = 1.3 * size, pad = 0.4 * size;
-  const title = `${nameOf(face, index)}${face.unsure ? ": unsure" : ""}`;
+  const title = `${nameOf(face, index)}${isUnsure(face) ? ": unsure" : ""}`;
   const wide = 3 * pad + Math.max(context.measureText(title).width,
     ...rows.map(([label]) => context.measureText(`${label} 100 %`).width));
   const high = line * (rows.length + 1) + pad;
   let place = freePlace(face.box, wide, high, { width, height }, taken);
   if (!place && chosen) place = freePlace(face.box, wide, high, { width, height }, []);
   if (!place) {
-    const short = face.unsure ? `${index + 1} ?` : `${index + 1} ${labelOf(face)}`;
+    const short = isUnsure(face) ? `${index + 1} ?` : `${index + 1} ${labelOf(face)}`;
     const tag = context.measureText(short).width + 2 * pad;
     context.fillStyle = "rgba(18, 19, 24, 0.78)";
     context.fillRect(x1, y2 - line, tag, line);
