@@ -79,7 +79,29 @@ def size() -> str:
     return table(["the core, installed", ""], cells)
 
 
-TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "detectors": detectors, "speed": speed, "size": size}
+def video() -> str:
+    """Frames a second, milliseconds a frame and memory of a film."""
+    cells = [
+        [
+            f"{row['frames']} frames, `{row['detector']}`",
+            row["frames_per_s"],
+            f"{row['cpu_ms_per_frame']} ms",
+            f"{row['peak_mb']} MB",
+        ]
+        for row in read("video_speed")
+    ]
+    first = read("video_speed")[0]
+    heading = [f"{first['size']}, one face, {first['cores']} cores", "frames a second", "CPU a frame", "peak memory"]
+    return table(heading, cells)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "accuracy": accuracy,
+    "detectors": detectors,
+    "speed": speed,
+    "size": size,
+    "video": video,
+}
 
 
 def filled(text: str) -> str:

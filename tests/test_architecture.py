@@ -9,7 +9,7 @@ import mien
 
 SOURCE = Path(mien.__file__).parent
 HEAVY = ("torch", "torchvision", "timm", "lightning", "ray", "fastapi")
-MAKING = ("experiments", "training", "export.py", "grad_cam.py")
+MAKING = ("experiments", "training", "export.py", "grad_cam.py", "web")
 LIGHT = [path for path in sorted(SOURCE.rglob("*.py")) if path.relative_to(SOURCE).parts[0] not in MAKING]
 
 
