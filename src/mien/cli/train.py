@@ -100,7 +100,7 @@ def print_scores(scores: list["Score"]) -> None:
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for (role, head), found in rows.items():
         by_name = {score.metric: score.estimate for score in found}
-        shown = next(names for names in HEADLINES.values() if names[0] in by_name and names[-1] in by_name)
+        shown = next(names for names in HEADLINES.values() if by_name.keys() >= set(names))
         main = by_name[shown[0]]
         words = [f"{shown[0]} {main.value:.2%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
         words += [f"{name} {by_name[name].value:.3f}" for name in shown[1:]]
