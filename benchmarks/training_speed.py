@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py recipes/mien-compact.toml fer2013.parquet
 
-Two epochs are trained as `mien train` does; the second one is reported, for the first one compiles. The loader's share is
+Two epochs are trained as `mien train` does; the second is reported, for the first one compiles. The loader's share is
 what fetching and changing the batches takes: it is timed alone, over the same epoch, after the training.
 Writes results/training_speed.csv.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+
 from measurements import RESULTS, write_rows
 from mien.experiments.roles import read_roles
 from mien.training.augment import augment
