@@ -95,12 +95,22 @@ def video() -> str:
     return table(heading, cells)
 
 
+def server() -> str:
+    """Answers a second under load."""
+    cells = [
+        [row["clients"], row["per_second"], f"{row['p50_ms']} ms", f"{row['p99_ms']} ms", f"{row['memory_most_mb']} MB"]
+        for row in read("load")
+    ]
+    return table(["clients at once", "pictures a second", "median", "99 %", "peak memory"], cells)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
     "detectors": detectors,
     "speed": speed,
     "size": size,
     "video": video,
+    "server": server,
 }
 
 

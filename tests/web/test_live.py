@@ -62,22 +62,27 @@ def test_unknown_names_end_the_connection_with_a_sentence(client, query):
 
 
 def test_the_newest_frame_is_kept_and_the_others_are_dropped(frame, monkeypatch):
-    go_on, entered = threading.Event(), threading.Event()
-    score = SharedAnalyzer.score
+    go_on, entered, arrived = threading.Event(), threading.Event(), threading.Event()
+    score, put = SharedAnalyzer.score, Newest.put
 
     def slow(self, crops):
         entered.set()
         assert go_on.wait(20)
         return score(self, crops)
 
+    def counting(self, content, time_s):
+        put(self, content, time_s)
+        if self._count == 6:
+            arrived.set()
+
     monkeypatch.setattr(SharedAnalyzer, "score", slow)
+    monkeypatch.setattr(Newest, "put", counting)
     with open_client() as client, client.websocket_connect("/v1/live") as socket:
         socket.send_bytes(frame)
         assert entered.wait(20)
         for _ in range(5):
             socket.send_bytes(frame)
-        while "mien_live_connections 1.0" not in client.get("/metrics").text:
-            pass
+        assert arrived.wait(20)
         go_on.set()
         assert socket.receive_json()["message"] == 0
         newest = socket.receive_json()

@@ -115,7 +115,7 @@ def test_min_confidence_leaves_faces_out(client, photo):
     ("sent", "status", "error"),
     [
         ({"json": {"picture": "x"}}, 415, "multipart/form-data"),
-        ({"content": b"x"}, 415, "content type none"),
+        ({"content": b"x"}, 415, "no content type"),
         ({"files": {"photo": ("a.jpg", b"x")}}, 400, "no file in the field 'pictures'"),
         ({"data": {"pictures": "text"}}, 415, "x-www-form-urlencoded"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form cannot be read"),

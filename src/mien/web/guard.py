@@ -123,25 +123,26 @@ def _needs_key(scope: Scope) -> bool:
     return not preflight and (path.startswith("/v1/") or path == "/metrics")
 
 
-def _keys(headers: Headers) -> list[str]:
-    keys = [headers.get("x-api-key", "")]
+def _keys(headers: Headers) -> list[bytes]:
+    # Headers are bytes that were read as Latin-1; what they mean is the sender's choice, and here it is UTF-8.
+    keys = [headers.get("x-api-key", "").encode("latin-1")]
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        keys.append(given.strip())
+        keys.append(given.strip().encode("latin-1"))
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         text = protocol.strip()
         if text.startswith(KEY_PROTOCOL):
             encoded = text.removeprefix(KEY_PROTOCOL)
             try:
-                keys.append(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
+                keys.append(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
             except (binascii.Error, ValueError):
                 continue
     return keys
 
 
-def _same(key: str, given: Iterable[str]) -> bool:
+def _same(key: str, given: Iterable[bytes]) -> bool:
     # Each comparison takes as long as any other, so that its time tells nothing.
-    same = [hmac.compare_digest(key.encode(), one.encode()) for one in given]
+    same = [hmac.compare_digest(key.encode(), one) for one in given]
     return any(same)
 
 

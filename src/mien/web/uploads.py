@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from mien.web.refusals import RefusedError
 
-DRAIN_S = 5.0
-"""A refused body is read and thrown away for this long, so that its sender gets to hear why; then the line is cut."""
+DRAIN_S, DRAIN_BYTES = 5.0, 64 << 20
+"""So much of a refused body is read and thrown away, so that its sender gets to hear why; then the line is cut."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ async def read_uploads(
     multipart = kind == "multipart/form-data"
     if not multipart and not kind.startswith(("image/", "video/")) and kind != "application/octet-stream":
         raise RefusedError(
-            f"content type {kind or 'none'!r}: send multipart/form-data with files in the field {field!r}, "
+            f"{f'content type {kind!r}' if kind else 'no content type'}: send multipart/form-data with files in the field {field!r}, "
             "or one file as the body itself (image/*, video/*, application/octet-stream)",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
@@ -86,6 +86,7 @@ async def read_uploads(
         if name == field and isinstance(value, UploadFile)
     ]
     if not uploads:
+        await form.close()
         raise RefusedError(
             f"the form has no file in the field {field!r}; send at least one, with a file name",
             status=HTTPStatus.BAD_REQUEST,
@@ -97,8 +98,11 @@ async def drain(request: Request) -> None:
     """Throw away the body of a request that has been refused."""
     try:
         async with asyncio.timeout(DRAIN_S):
-            async for _ in request.stream():
-                pass
+            count = 0
+            async for chunk in request.stream():
+                count += len(chunk)
+                if count > DRAIN_BYTES:
+                    return
     except Exception:  # whatever goes wrong here, the refusal stands
         return
 
