@@ -5,10 +5,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mien.errors import RecipeError, WeightsError
+from mien.training.model_recipe import Backbone, Cnn, Compact, Ensemble, Mlp
 from mien.training.networks.compact import CompactNet
 from mien.training.networks.ensemble import Average
 from mien.training.networks.plain import Perceptron, PlainCnn
-from mien.training.recipe import Backbone, Cnn, Compact, Ensemble, Mlp, Recipe
+from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 
