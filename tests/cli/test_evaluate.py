@@ -1,26 +1,32 @@
 import csv
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 
+from mien.data.samples import read_samples
 from mien.data.votes import plurality
-from mien.errors import DataError
+from mien.evaluation.calibration import stated_and_found
 from mien.evaluation.metrics import accuracy, calibration_error
 from mien.evaluation.predictions import predict
-from mien.evaluation.summary import summarise
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
+from mien.labels import FER7
+from mien.model_card import FER2013_CROP
+
+MODEL = "mien-compact"
 
 
-@pytest.fixture(scope="module")
-def rows(small_fer2013):
-    return summarise("mien-compact", small_fer2013, split="PublicTest")
-
-
-def test_every_truth_with_and_without_repeats(rows):
-    assert [(row.head, row.truth) for row in rows] == [
+def test_every_truth_with_and_without_repeats(mien, small_fer2013, tmp_path):
+    target = tmp_path / "figures.csv"
+    code, out, _ = mien("evaluate", MODEL, small_fer2013, "-o", target)
+    assert code == 0
+    assert "without repeats" in " ".join(out.split())
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["head"], row["truth"]) for row in rows] == [
         ("fer7", "label"),
         ("fer7", "label, without repeats"),
         ("ferplus8", "arg-max"),
@@ -28,10 +34,12 @@ def test_every_truth_with_and_without_repeats(rows):
         ("ferplus8", "majority"),
         ("ferplus8", "majority, without repeats"),
     ]
-    label, fresh, argmax, *_ = rows
-    assert label.n == 320
-    assert fresh.n <= 300
-    assert argmax.n > rows[4].n > 200
+    label, fresh, argmax, *_ = [int(row["n"]) for row in rows]
+    assert label == 320
+    assert fresh <= 300
+    assert argmax > int(rows[4]["n"]) > 200
+    assert {"model", "sha256", "data", "split", "device", "commit", "date"} <= set(rows[0])
+    assert float(rows[0]["accuracy_low"]) < float(rows[0]["accuracy"]) < float(rows[0]["accuracy_high"])
 
 
 def test_the_shipped_model_is_as_good_as_its_card_says(public_test):
@@ -47,22 +55,91 @@ def test_the_shipped_model_is_as_good_as_its_card_says(public_test):
     assert len(found) == (plurality(public_test.votes) >= 0).sum()
 
 
-def test_command_prints_and_writes(mien, small_fer2013, tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
-    target = tmp_path / "figures.csv"
-    code, out, _ = mien("evaluate", "mien-compact", small_fer2013, "--head", "fer7", "-o", target)
+@pytest.fixture(scope="module")
+def private_test(shared):
+    return read_samples(shared / "data" / "fer2013.parquet", spec=FER2013_CROP, splits=["PrivateTest"])
+
+
+def test_the_probabilities_of_the_shipped_model_can_be_trusted_on_unseen_pictures(private_test):
+    """Read, not chosen: temperature and threshold come from PublicTest."""
+    session = Session(emotion_model(MODEL))
+    for head in ("fer7", "ferplus8"):
+        found = predict(session, private_test, head=head)
+        assert calibration_error(found) <= 0.02
+        verdict = stated_and_found(found)
+        assert verdict["error"] < verdict["stated_error"] + 0.02
+        assert 0.05 < verdict["unsure"] < 0.35
+        assert verdict["error_of_unsure"] > 2 * verdict["error"]
+
+
+def test_a_folder_holds_everything_and_two_runs_the_same_figures(mien, small_fer2013, tmp_path):
+    for name in ("a", "b"):
+        code, out, err = mien("evaluate", MODEL, small_fer2013, "--head", "fer7", "-o", tmp_path / name)
+        assert (code, err) == (0, "")
+    assert "report.html" in out.replace("\n", "")
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        "predictions.parquet",
+        "metrics.json",
+        "figures.csv",
+        "confusion.png",
+        "reliability.png",
+        "risk_coverage.png",
+        "report.html",
+    }
+    first = (tmp_path / "a" / "metrics.json").read_bytes()
+    assert first == (tmp_path / "b" / "metrics.json").read_bytes()
+    content = json.loads(first)
+    assert content["scores"][0]["n"] == 320
+    assert content["scores"][0]["metrics"]["accuracy"][0] > 0.6
+    # Scored again without the model: the same figures.
+    code, _, _ = mien("evaluate", "--predictions", tmp_path / "a" / "predictions.parquet", "-o", tmp_path / "c")
     assert code == 0
-    assert "without repeats" in out
-    with target.open(newline="") as file:
-        content = list(csv.DictReader(file))
-    assert content[0]["n"] == "320"
-    assert {"model", "sha256", "data", "split", "device", "commit", "date"} <= set(content[0])
-    assert float(content[0]["accuracy_low"]) < float(content[0]["accuracy"]) < float(content[0]["accuracy_high"])
+    assert json.loads((tmp_path / "c" / "metrics.json").read_bytes())["scores"] == content["scores"]
 
 
-def test_wrong_questions_are_one_line(mien, small_fer2013, tmp_path):
-    code, _, err = mien("evaluate", "mien-compact", tmp_path / "none.parquet")
+def test_two_models_are_compared_and_a_csv_may_be_one_of_them(mien, small_fer2013, tmp_path):
+    session = Session(emotion_model(MODEL))
+    samples = read_samples(small_fer2013, spec=FER2013_CROP, splits=["PublicTest"])
+    scores = predict(session, samples, head="fer7").scores
+    other = tmp_path / "other.csv"
+    with other.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", *FER7.labels])
+        writer.writerows([name, *row] for name, row in zip(samples.ids, np.roll(scores, 1, axis=1), strict=True))
+    code, out, _ = mien("evaluate", MODEL, other, small_fer2013, "-o", tmp_path / "c")
+    assert code == 0
+    assert "McNemar" in out
+    content = json.loads((tmp_path / "c" / "comparison.json").read_text())
+    assert content["differences"]["accuracy"]["a"] > content["differences"]["accuracy"]["b"]
+    assert content["p"] < 1e-6
+    code, out, _ = mien("evaluate", "--predictions", other, small_fer2013)
+    assert code == 0
+    assert "other on PublicTest" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ((MODEL, "none.parquet"), 1, "no such file"),
+        ((MODEL, "{data}", "--head", "gender"), 2, "unknown head of model mien-compact 'gender'"),
+        ((MODEL, "{data}", "--split", "Test"), 1, "has no pictures of split 'Test'; there are Training, PublicTest"),
+        ((MODEL, "{data}", "--truth", "median"), 2, "unknown truth"),
+        ((MODEL, "{data}", "--by", "age"), 2, "unknown column 'age'"),
+        ((MODEL,), 2, "say what to score"),
+        ((MODEL, "{data}", "--task", "both"), 2, "--task both: it is single"),
+        (("--predictions", "some.csv"), 2, "say what to score"),
+    ],
+)
+def test_wrong_questions_are_one_line(mien, small_fer2013, words, code, message):
+    found, _, err = mien("evaluate", *(word.format(data=small_fer2013) for word in words))
+    assert (found, err.count("\n")) == (code, 1)
+    assert message in err
+
+
+def test_an_empty_split_is_told(mien, small_fer2013, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    empty = tmp_path / "empty.parquet"
+    parquet.write_table(parquet.read_table(small_fer2013).slice(0, 0), empty)
+    code, _, err = mien("evaluate", MODEL, empty)
     assert (code, err.count("\n")) == (1, 1)
-    assert mien("evaluate", "mien-compact", small_fer2013, "--head", "gender")[0] == 2
-    with pytest.raises(DataError, match="has no split 'Test'; there are Training, PublicTest"):
-        summarise("mien-compact", small_fer2013, split="Test")
+    assert "has no pictures of split 'PublicTest'; there are none at all" in err

@@ -1,6 +1,11 @@
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "mien-compact.toml"
 
 
 def test_the_explained_picture_is_written(mien, astronaut, tmp_path):
@@ -42,8 +47,7 @@ def test_gradients_of_a_run(mien, astronaut, tmp_path, monkeypatch):
 
     run = tmp_path / "run"
     run.mkdir()
-    text = 'name = "random"\nabout = "Noise."\n[model]\nwidths = [8, 16]\ndepths = [1, 1]\n'
-    (run / "recipe.toml").write_text(text)
+    shutil.copy(RECIPE, run / "recipe.toml")
     torch.manual_seed(0)
     save_file(build_network(read_recipe(run / "recipe.toml"), load=False).state_dict(), run / "best.safetensors")
     target = tmp_path / "why.png"

@@ -1,52 +1,272 @@
-"""mien evaluate: how good a weight file is on labelled pictures."""
+"""mien evaluate: how good a weight file is on labelled pictures, and which of two is better."""
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.errors import UsageError, import_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mien.evaluation.comparison import Comparison
+    from mien.evaluation.predictions import Predictions
+    from mien.evaluation.report import Findings
+    from mien.evaluation.summary import Asked, Scored
+
+SHORT = {"balanced_accuracy": "balanced", "macro_f1": "F1", "top3_accuracy": "top 3"}
+"""Names that leave room in a terminal of 80 columns."""
+
+PREDICTED = (".csv", ".parquet")
+"""The endings of files of predictions; anything else is a model."""
+
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A name from `mien models list`, or the path of an .onnx file.")],
-    data: Annotated[Path, typer.Argument(help="FER-2013 with FER+ votes, one Parquet file.")],
-    split: Annotated[str, typer.Option(help="Training, PublicTest or PrivateTest.")] = "PublicTest",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="MODEL DATA: a name from `mien models list` or an .onnx file, and a labelled table. MODEL MODEL DATA "
+            "compares two; a .csv or .parquet file of predictions may stand in the place of a model.",
+            metavar="MODEL [MODEL] DATA",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of the data, such as PublicTest, PrivateTest or test.")] = "PublicTest",
     head: Annotated[str | None, typer.Option(help="Score this head only, such as fer7.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the figures to this .csv file.")] = None,
+    truth: Annotated[
+        str | None, typer.Option(help="Score against this only: label, labels, arg-max, majority or '3 votes'.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write predictions, metrics.json, plots and report.html into this folder; or only "
+            "the figures into this .csv file.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score this file instead of a model: a predictions.parquet, or a .csv of ids and probabilities of any "
+            "tool, then with DATA."
+        ),
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="What the columns of a .csv mean: [b]single[/] (sum to one) or [b]multi[/].")
+    ] = "single",
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Audit by this column of the data too; may be given again.")
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score 1,000 pictures made worse in nine ways (some minutes).")
+    ] = False,
+    detector: Annotated[str, typer.Option("--detector", "-d", help="Whose boxes --robustness moves.")] = "auto",
 ) -> None:
-    """Score a model on labelled pictures, one forward pass each, with 95 % bootstrap intervals. Takes about a minute.
+    """Score a model on labelled pictures through the preprocessing that users get, with 95 % bootstrap intervals.
 
-    Rows called "without repeats" leave out pictures of which Training has a near duplicate.
+    Rows called "without repeats" leave out pictures of which the training split has a near duplicate.
+
+    Example: mien evaluate mien-compact fer2013.parquet --split PrivateTest --output report/
     """
+    import_extra("sklearn", extra="evaluate", purpose="evaluation")
+    import_extra("matplotlib", extra="evaluate", purpose="evaluation")
+    from mien.evaluation.summary import Asked
+    from mien.files import check_writable
+
+    words = list(what or [])
+    if task not in ("single", "multi"):
+        raise UsageError(f"--task {task}: it is single (probabilities sum to one) or multi (each for itself)")
+    if predictions is not None:
+        words.insert(0, str(predictions))
+    alone = len(words) == 1 and words[0].endswith(".parquet")
+    if not (alone or len(words) in (2, 3)):
+        raise UsageError(
+            "say what to score: `mien evaluate MODEL DATA`, `mien evaluate MODEL MODEL DATA`, or "
+            "`mien evaluate --predictions FILE [DATA]`"
+        )
+    if output is not None:
+        check_writable(output if output.suffix == ".csv" else output / "metrics.json")
+    heads = () if head is None else (head,)
+    asked = Asked(Path(words[-1]), split, heads, truth, tuple(by or ()))
+    if len(words) == 3:
+        _compare(words[0], words[1], asked, task, output)
+        return
+    if alone or words[0].endswith(PREDICTED):
+        findings = _from_file(Path(words[0]), None if alone else asked, asked, task)
+    else:
+        findings = _from_model(words[0], asked, detector if robustness else None, full=_is_folder(output))
+    _show(findings.scored)
+    if output is not None:
+        _write(findings, output)
+
+
+def _is_folder(output: Path | None) -> bool:
+    return output is not None and output.suffix != ".csv"
+
+
+def _command() -> str:
+    return shlex.join(["mien", *sys.argv[1:]])
+
+
+def _from_model(model: str, asked: "Asked", detector: str | None, *, full: bool) -> "Findings":
+    from mien.cli.progress import progress_bar
+    from mien.evaluation.audit import audit
+    from mien.evaluation.exhibits import exhibits, most_unsure, worst_mistakes
+    from mien.evaluation.report import Findings
+    from mien.evaluation.robustness import draw_some, measure_crops, measure_robustness
+    from mien.evaluation.summary import read_split, score_model
+    from mien.inference.detectors import open_detector
+    from mien.inference.scores import score_crops
+    from mien.inference.session import Session
+    from mien.inference.weights import emotion_model
+
+    session = Session(emotion_model(model))
+    for name in asked.heads:
+        session.card.head(name)
+    with progress_bar("reading and comparing with the training split", total=None):
+        samples, groups = read_split(asked, session)
+    with progress_bar("pictures", total=len(samples)) as advance:
+        scored = score_model(session, asked, samples, groups, on_step=advance.by)
+    first = scored[0].predictions
+    head, score_head = first.head, session.card.head(first.head)
+    worse, error = [], None
+    if detector is not None:
+        some = draw_some(samples)
+        finder = open_detector(detector, spec=session.card.crop)
+        with progress_bar("pictures made worse", total=48 * len(some)) as advance:
+            worse = measure_robustness(session, some, head=head, truth=first.truth, on_step=advance.by)
+            error, moved = measure_crops(session, some, finder, head=head, truth=first.truth, on_step=advance.by)
+            worse += moved
+    shown = []
+    if full and first.task == "single":
+        with progress_bar("explanations", total=None) as advance:
+            for rows in (worst_mistakes(first), most_unsure(first)):
+                score = lambda crops: score_crops(session, crops, score_head)  # noqa: E731
+                shown.append(exhibits(first, rows, samples, score, on_step=advance.by))
+    mistakes, unsure = shown or ([], [])
+    return Findings(
+        scored, audit(first), worse, error, mistakes=mistakes, unsure=unsure, card=session.card, command=_command()
+    )
+
+
+def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Findings":
+    from mien.evaluation.audit import audit
+    from mien.evaluation.report import Findings
+    from mien.evaluation.summary import score_predictions
+
+    made = _predicted(path, data, asked, task)
+    return Findings(score_predictions(made), audit(made, asked.columns or None), command=_command())
+
+
+def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Predictions":
+    from mien.data.samples import read_samples
+    from mien.evaluation.predictions_file import read_foreign_predictions, read_predictions
+    from mien.model_card import FER2013_CROP
+
+    if path.suffix != ".csv":
+        return read_predictions(path)
+    if data is None:
+        raise UsageError(f"{path}: a .csv needs the labelled data: mien evaluate --predictions {path} DATA --split S")
+    samples = read_samples(data.data, spec=FER2013_CROP, splits=(data.split,))
+    kind: Literal["single", "multi"] = "multi" if task == "multi" else "single"
+    return read_foreign_predictions(path, samples, task=kind, truth=asked.truth, data=data.data.name)
+
+
+def _compare(a: str, b: str, asked: "Asked", task: str, output: Path | None) -> None:
+    from mien.evaluation.comparison import compare
+    from mien.evaluation.predictions import predict
+    from mien.evaluation.summary import comparison_json, read_split
+    from mien.files import written_whole
+    from mien.inference.session import Session
+    from mien.inference.weights import emotion_model
+
+    def one(name: str) -> "Predictions":
+        if name.endswith(PREDICTED):
+            return _predicted(Path(name), asked, asked, task)
+        session = Session(emotion_model(name))
+        samples, _ = read_split(asked, session, with_groups=False)
+        head = asked.heads[0] if asked.heads else session.card.heads[0].name
+        return predict(session, samples, head=head, truth=asked.truth, data=asked.data.name)
+
+    found = compare(one(a), one(b))
+    _show_comparison(found)
+    if output is not None:
+        target = output if output.suffix == ".json" else output / "comparison.json"
+        with written_whole(target) as temporary:
+            temporary.write_text(comparison_json(found), encoding="utf-8")
+        print(f"every figure: {target}")
+
+
+def _show(scored: "Sequence[Scored]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.errors import import_extra
+    from mien.evaluation.wording import TABLE_METRICS, number, plain_name
 
-    import_extra("sklearn", extra="evaluate", purpose="evaluation")
-    from mien.cli.progress import progress_bar
-    from mien.evaluation.summary import summarise, write_summary
-    from mien.files import check_writable
+    console = Console()
+    first = scored[0].predictions
+    console.print(f"{first.model} on {first.split} of {first.data}; --output DIR writes a report with all figures")
+    for task, names in TABLE_METRICS.items():
+        rows = [row for row in scored if row.predictions.task == task]
+        chosen = [name for name in names if rows and all(name in row.metrics for row in rows)]
+        if not rows:
+            continue
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("right answer")
+        for heading in ("n", *(SHORT.get(name, plain_name(name)) for name in chosen)):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in rows:
+            lead, *rest = chosen
+            value = row.metrics[lead]
+            cells = [f"{number(lead, value)} ({100 * value.low:.1f}-{100 * value.high:.1f})"]
+            cells += [number(name, row.metrics[name]) for name in rest]
+            table.add_row(f"{row.predictions.head}: {row.name}", str(len(row.predictions)), *cells)
+        console.print(table)
 
-    if output is not None:
-        check_writable(output)
-    with progress_bar("steps", total=None) as advance:
-        rows = summarise(model, data, split=split, head=head, on_step=lambda: advance.by(1))
+
+def _show_comparison(found: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mien.evaluation.wording import plain_name
+
+    console = Console()
+    console.print(
+        f"{found.n:,} pictures, {found.head}: {found.truth}. Only {found.a} has {found.only_a:,} right, only {found.b} "
+        f"{found.only_b:,}: McNemar's exact p = {found.p:.2g}",
+        highlight=False,
+    )
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("right answer")
-    for heading in ("n", "accuracy (95 %)", "balanced", "F1", "top 3", "NLL", "ECE"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        found = row.metrics
-        right = found["accuracy"]
-        table.add_row(
-            f"{row.head}: {row.truth}",
-            str(row.n),
-            f"{right.value:.2%} ({100 * right.low:.1f}-{100 * right.high:.1f})",
-            *(f"{found[name].value:.1%}" for name in ("balanced_accuracy", "macro_f1", "top3_accuracy")),
-            *(f"{found[name].value:.3f}" for name in ("nll", "ece")),
-        )
-    Console().print(f"{rows[0].model} on {split} of {data.name}; --output keeps every interval")
-    Console().print(table)
-    if output is not None:
-        write_summary(rows, output)
+    for heading in ("", found.a, found.b, "difference", "95 % (paired bootstrap)", ""):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, each in found.differences.items():
+        shown = "differs" if each.is_shown else "[dim]not shown[/]"
+        interval = f"{each.low:+.4f} to {each.high:+.4f}"
+        table.add_row(plain_name(name), f"{each.a:.4f}", f"{each.b:.4f}", f"{each.b - each.a:+.4f}", interval, shown)
+    console.print(table)
+
+
+def _write(findings: "Findings", output: Path) -> None:
+    from mien.evaluation.predictions_file import write_predictions
+    from mien.evaluation.report import save_plots, write_report
+    from mien.evaluation.summary import metrics_json, write_summary
+    from mien.files import written_whole
+
+    if output.suffix == ".csv":
+        write_summary(findings.scored, output)
         print(f"figures: {output}")
+        return
+    for number, row in enumerate(findings.scored):
+        if not row.without_repeats:
+            made = row.predictions
+            name = "predictions" if number == 0 else f"predictions-{made.head}-{made.truth.replace(' ', '-')}"
+            write_predictions(made, output / f"{name}.parquet")
+    with written_whole(output / "metrics.json") as temporary:
+        temporary.write_text(metrics_json(findings.scored, more=findings.more()), encoding="utf-8")
+    write_summary(findings.scored, output / "figures.csv")
+    save_plots(findings, output)
+    write_report(findings, output / "report.html")
+    print(f"report: {output / 'report.html'}")

@@ -1,6 +1,5 @@
 """What the checks found, as one HTML file that needs nothing but itself."""
 
-from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -9,23 +8,17 @@ from mien.data.problems import Problems
 from mien.data.sheets import NO_LABEL, data_url, pictures_at
 from mien.data.table import Table
 from mien.files import written_whole
+from mien.pages import Html, page, table_html
 
 SHOWN_GROUPS = 24
 SHOWN_PROBLEMS = 50
 
 STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text-align: left; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-tr + tr td { border-top: 1px solid #8884; }
 .bar { display: inline-block; height: .75rem; background: #4c78a8; min-width: 1px; }
 .track { width: 4rem; } .splits { display: flex; flex-wrap: wrap; gap: 0 1rem; }
 .group { display: inline-block; margin: 0 1.2rem 1rem 0; vertical-align: top; font-size: .8rem; }
 .group figure { display: inline-block; margin: 0 .3rem 0 0; width: 92px; overflow-wrap: anywhere; }
 .group img { width: 88px; height: 88px; object-fit: contain; image-rendering: pixelated; display: block; }
-.good { color: #2a7f3f; } .bad { color: #b3261e; }
 """
 
 
@@ -52,14 +45,9 @@ def write_report(
         _groups(table, findings),
         _blanks(findings),
     ]
-    title = f"{escape(table.path.name)}: what is in it"
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><h1>{title}</h1>'
-        f"{''.join(sections)}</html>\n"
-    )
+    title = f"{table.path.name}: what is in it"
     with written_whole(path, overwrite=overwrite) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page(title, "".join(sections), style=STYLE), encoding="utf-8")
 
 
 def _summary(table: Table, findings: Findings) -> str:
@@ -78,13 +66,13 @@ def _summary(table: Table, findings: Findings) -> str:
     ]
     if findings.labels_a_picture is not None:
         facts.append(("labels a picture, where there are several", f"{findings.labels_a_picture:.2f}"))
-    return _table((), [(name, value) for name, value in facts])
+    return table_html((), [(name, value) for name, value in facts])
 
 
 def _problems(problems: Problems) -> str:
     if not problems:
         return '<h2>Left out</h2><p class="good">Nothing: every row could be used.</p>'
-    kinds = _table(("what was wrong", "rows"), [(kind, count) for kind, count in problems.counts.most_common()])
+    kinds = table_html(("what was wrong", "rows"), [(kind, count) for kind, count in problems.counts.most_common()])
     listed = "".join(f"<li>{escape(str(problem))}</li>" for problem in problems.found[:SHOWN_PROBLEMS])
     more = len(problems) - min(len(problems.found), SHOWN_PROBLEMS)
     tail = f"<p>... and {more:,} more.</p>" if more > 0 else ""
@@ -101,7 +89,7 @@ def _balance(table: Table, findings: Findings) -> str:
                 name or NO_LABEL,
                 counts[name],
                 f"{100 * counts[name] / total:.1f} %",
-                _Html(
+                Html(
                     f'<div class="track"><span class="bar" style="width:{100 * counts[name] / most:.1f}%"></span></div>'
                 ),
             )
@@ -109,7 +97,7 @@ def _balance(table: Table, findings: Findings) -> str:
             if name is not None or counts[name]
         ]
         parts.append(
-            f"<div><h3>{escape(split)}: {total:,}</h3>{_table(('class', 'pictures', 'share', ''), rows)}</div>"
+            f"<div><h3>{escape(split)}: {total:,}</h3>{table_html(('class', 'pictures', 'share', ''), rows)}</div>"
         )
     return "".join([*parts, "</div>"])
 
@@ -119,7 +107,7 @@ def _leaks(findings: Findings) -> str:
     if findings.leaks:
         rows = [(leak.split, leak.pictures, leak.other, leak.exact, leak.near) for leak in findings.leaks]
         parts.append(
-            _table(("split", "pictures", "also stand in", "with the same pixels", "with near duplicates"), rows)
+            table_html(("split", "pictures", "also stand in", "with the same pixels", "with near duplicates"), rows)
         )
     else:
         parts.append('<p class="good">No picture stands in two splits.</p>')
@@ -137,7 +125,7 @@ def _groups(table: Table, findings: Findings) -> str:
         ("exact duplicates", len(exact), sum(map(len, exact)), len(findings.conflicts(near=False))),
         ("near duplicates, exact ones included", len(near), sum(map(len, near)), len(findings.conflicts(near=True))),
     ]
-    head = _table(("", "groups", "pictures in them", "groups with different labels"), rows)
+    head = table_html(("", "groups", "pictures in them", "groups with different labels"), rows)
     shown = [group[:6] for group in (findings.conflicts(near=True) or near)[:SHOWN_GROUPS]]
     pictures = pictures_at(table, {member for group in shown for member in group})
     figures = "".join(
@@ -161,30 +149,3 @@ def _blanks(findings: Findings) -> str:
         return '<h2>Blank pictures</h2><p class="good">None.</p>'
     names = ", ".join(findings.blank[:40]) + (", ..." if len(findings.blank) > 40 else "")
     return f'<h2>Blank pictures: <span class="bad">{len(findings.blank):,}</span></h2><p>{escape(names)}</p>'
-
-
-class _Html(str):
-    """Text that is HTML already."""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    body = list(rows)
-    numeric = [all(isinstance(row[column], int) for row in body) for column in range(len(body[0]))]
-    top = "".join(f"<th{_align(numeric[column])}>{escape(name)}</th>" for column, name in enumerate(head))
-    lines = "".join(
-        "<tr>"
-        + "".join(f"<td{_align(numeric[column])}>{_cell(cell)}</td>" for column, cell in enumerate(row))
-        + "</tr>"
-        for row in body
-    )
-    return f"<table>{f'<tr>{top}</tr>' if top else ''}{lines}</table>"
-
-
-def _align(numeric: bool) -> str:
-    return ' class="n"' if numeric else ""
-
-
-def _cell(cell: object) -> str:
-    if isinstance(cell, _Html):
-        return cell
-    return escape(f"{cell:,}" if isinstance(cell, int) else str(cell))

@@ -184,6 +184,27 @@ def fit_unsure(predictions: Predictions, error_rate: float) -> float | None:
     return 0.0 if curve.coverage[good[-1]] == 1 else float(curve.thresholds[good[-1]])
 
 
+def stated_and_found(predictions: Predictions) -> dict[str, float]:
+    """Return what the "unsure" verdict does on these pictures.
+
+    Args:
+        predictions: of a single-label head that has a threshold.
+
+    Returns:
+        ``below`` (the threshold), ``stated_error``, ``unsure`` (share of pictures), ``error`` (share of wrong answers
+        among the others) and ``error_of_unsure`` (among those that were called unsure); 0 where there are none.
+    """
+    sure = predictions.scores.max(axis=1) >= float(predictions.unsure_below or 0)
+    wrong = predictions.scores.argmax(axis=1) != predictions.targets
+    return {
+        "below": float(predictions.unsure_below or 0),
+        "stated_error": float(predictions.unsure_error or 0),
+        "unsure": float(1 - sure.mean()),
+        "error": float(wrong[sure].mean()) if sure.any() else 0.0,
+        "error_of_unsure": float(wrong[~sure].mean()) if not sure.all() else 0.0,
+    }
+
+
 def stated_error(predictions: Predictions) -> float:
     """Return the error rate that a head states by default: two thirds of its own, down to a multiple of 5 %.
 

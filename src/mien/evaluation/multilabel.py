@@ -68,6 +68,13 @@ def said(predictions: Predictions, *, tuned: bool) -> NDArray[np.bool_]:
     return predictions.scores >= np.asarray(predictions.thresholds)
 
 
+def right_answers(predictions: Predictions) -> NDArray[np.bool_]:
+    """Return for each picture (n,) whether the answer is right; of several labels all have to be."""
+    if predictions.task == "single":
+        return np.asarray(predictions.scores.argmax(axis=1) == predictions.targets)
+    return np.asarray((said(predictions, tuned=True) == predictions.targets).all(axis=1))
+
+
 def multilabel_metrics(predictions: Predictions) -> dict[str, float]:
     """Measure predictions of several labels on all pictures; scikit-learn's definitions.
 

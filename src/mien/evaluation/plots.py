@@ -1,18 +1,24 @@
 """Pictures of figures. matplotlib's own objects, drawn by Agg: no display, no state that programs would share."""
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mien.evaluation.calibration import ReliabilityBins
+from mien.evaluation.calibration import ReliabilityBins, RiskCoverage
+from mien.evaluation.robustness import RobustnessRow
 from mien.files import written_whole
 
 INK, FAINT, ACCENT, WARNING = "#1f2937", "#9ca3af", "#2563eb", "#d97706"
 DOTS_PER_INCH = 150
+FEWEST = 10
+"""A bin of a reliability diagram with fewer pictures is not drawn."""
 
 
 def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title: str = "") -> Figure:
@@ -35,7 +41,7 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
     for row in range(size):
         for column in range(size):
             ink = "white" if rates[row, column] > 0.55 else INK
-            text = f"{100 * rates[row, column]:.0f} %"
+            text = f"{100 * rates[row, column]:.0f}%"
             axes.text(column, row - 0.06, text, ha="center", va="bottom", color=ink, fontsize=9.5)
             axes.text(column, row + 0.1, f"{counts[row, column]:,}", ha="center", va="top", color=ink, fontsize=7)
     axes.set_xticks(range(size), labels, rotation=35, ha="right")
@@ -51,6 +57,8 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
 def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = "") -> Figure:
     """Draw reliability diagrams over each other: how often answers are right that are so sure.
 
+    Bins of fewer than 10 pictures are left out: their share is chance.
+
     Args:
         curves: by name, such as "before" and "after"; the last one is drawn strongest and has its counts below.
         title: above the picture.
@@ -61,7 +69,7 @@ def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = ""
     last = list(curves)[-1]
     for name in curves:
         bins = curves[name]
-        filled = bins.counts > 0
+        filled = bins.counts >= FEWEST
         axes.plot(
             bins.confidence[filled],
             bins.accuracy[filled],
@@ -84,6 +92,80 @@ def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = ""
     for each in (axes, below):
         _lighten(each)
     return figure
+
+
+def risk_coverage_figure(curve: RiskCoverage, *, below: float | None = None, stated: float | None = None) -> Figure:
+    """Draw how many answers are wrong when only the surest ones are given.
+
+    Args:
+        curve: of `mien.evaluation.calibration.risk_coverage`.
+        below: the threshold of the "unsure" verdict, marked where given.
+        stated: the error rate that it was chosen for.
+    """
+    figure = _figure(4.6, 3.6)
+    axes = figure.subplots()
+    axes.plot(100 * curve.coverage, 100 * curve.risk, color=ACCENT, linewidth=1.8)
+    if below is not None:
+        kept = int((curve.thresholds >= below).sum()) - 1
+        if kept >= 0:
+            x, y = 100 * curve.coverage[kept], 100 * curve.risk[kept]
+            axes.plot([x], [y], marker="o", color=WARNING)
+            axes.annotate(
+                f"answers of {below:.0%} and more:\n{x:.0f}% of pictures, {y:.1f}% wrong",
+                (x, y),
+                xytext=(0.04, 0.96),
+                textcoords="axes fraction",
+                va="top",
+                fontsize=8,
+                arrowprops={"arrowstyle": "-", "color": FAINT},
+                color=INK,
+            )
+    if stated is not None:
+        axes.axhline(100 * stated, color=WARNING, linewidth=1, linestyle="--")
+        axes.text(1, 100 * stated, f"stated: {stated:.0%}", va="top", fontsize=8, color=WARNING)
+    axes.set_xlim(0, 100)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("pictures that get an answer, the surest first (%)")
+    axes.set_ylabel("wrong answers among them (%)")
+    _lighten(axes)
+    return figure
+
+
+def robustness_figure(rows: Sequence[RobustnessRow]) -> Figure:
+    """Draw the accuracy by strength, one small plot for each way of making pictures worse.
+
+    Args:
+        rows: of `mien.evaluation.robustness`, the first one for the pictures as they are.
+    """
+    clean, *worse = rows
+    kinds = list(dict.fromkeys(row.kind for row in worse))
+    columns = 3
+    lines = -(-len(kinds) // columns)
+    figure = _figure(8.6, 0.5 + 2.05 * lines)
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(kinds) :]:
+        axes.set_visible(False)
+    for axes, kind in zip(grid.flat, kinds, strict=False):
+        chosen = [clean, *(row for row in worse if row.kind == kind)]
+        levels = [row.level for row in chosen]
+        axes.axhline(100 * clean.accuracy, color=FAINT, linewidth=1, linestyle="--")
+        lows, highs = ([100 * getattr(row, name) for row in chosen] for name in ("low", "high"))
+        axes.fill_between(levels, lows, highs, color=ACCENT, alpha=0.18, linewidth=0)
+        axes.plot(levels, [100 * row.accuracy for row in chosen], color=ACCENT, marker="o", markersize=3.5)
+        axes.set_title(kind, fontsize=9, loc="left")
+        _lighten(axes)
+    grid[0, 0].set_ylim(0, 100)
+    figure.supxlabel("strength (0: as they are)", fontsize=9)
+    figure.supylabel("right answers (%)", fontsize=9)
+    return figure
+
+
+def svg_url(figure: Figure) -> str:
+    """Return a figure as text that stands in a page itself; the same figure gives the same text."""
+    content = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "mien", "svg.fonttype": "path"}):
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def save_figure(figure: Figure, path: Path) -> None:

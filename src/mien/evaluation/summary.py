@@ -1,113 +1,238 @@
-"""A weight file on a split of FER-2013: every head, every truth, with and without pictures that Training repeats."""
+"""Every head of a model against every truth that the data has, with and without pictures that training repeats."""
 
 import csv
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mien.data.duplicates import near_repeated_in
-from mien.data.samples import read_samples
+from mien.data.samples import Samples, read_samples
 from mien.data.table import open_table
 from mien.errors import DataError
-from mien.evaluation.metrics import Estimate, measure
-from mien.evaluation.predictions import predict
-from mien.evaluation.truths import truths_of
+from mien.evaluation.calibration import stated_and_found, uncalibrated
+from mien.evaluation.comparison import Comparison
+from mien.evaluation.groups import REPEATED, Groups, column_groups, quality_groups, repeated_group
+from mien.evaluation.metrics import RESAMPLES, Estimate, confusion, measure, metrics_of
+from mien.evaluation.predictions import Predictions, predict_all
 from mien.files import written_whole
 from mien.inference.session import Session
-from mien.inference.weights import emotion_model
 from mien.provenance import facts
 
-TRAINING = "Training"
-"""The split that mien's models were trained on."""
+TRAINING = ("Training", "train")
+"""How the split is called that models were trained on: FER-2013's own name, and everybody else's."""
+DIGITS = 6
+"""Decimals of the figures in files: more would be noise of the last bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One head against one truth.
+
+    Attributes:
+        predictions: what was scored.
+        metrics: estimates by metric name, see `mien.evaluation.metrics.metrics_of`.
+        without_repeats: whether the pictures that training has a near duplicate of were left out.
+    """
+
+    predictions: Predictions
+    metrics: dict[str, Estimate]
+    without_repeats: bool = False
+
+    @property
+    def name(self) -> str:
+        """The truth in words."""
+        return f"{self.predictions.truth}, without repeats" if self.without_repeats else self.predictions.truth
 
 
 @dataclass(frozen=True)
-class SummaryRow:
-    """Scores of one head against one truth.
+class Asked:
+    """What to evaluate.
 
     Attributes:
-        model: name of the model.
-        sha256: of its file.
-        data: name of the data file.
+        data: the labelled table.
         split: of the data.
-        head: name of the head.
-        truth: what counted as right; "without repeats" where pictures that Training has a near duplicate of are out.
-        n: pictures scored.
-        metrics: estimates by metric name.
+        heads: names of heads; empty for all that have a truth.
+        truth: only this one, see `mien.evaluation.truths.Truth.name`; None for all.
+        columns: of the data, to audit by.
+        resamples: of the bootstrap.
     """
 
-    model: str
-    sha256: str
-    data: str
+    data: Path
     split: str
-    head: str
-    truth: str
-    n: int
-    metrics: dict[str, Estimate]
+    heads: tuple[str, ...] = ()
+    truth: str | None = None
+    columns: tuple[str, ...] = ()
+    resamples: int = RESAMPLES
 
 
-def summarise(
-    model: str, data: Path, *, split: str, head: str | None = None, on_step: Callable[[], None] = lambda: None
-) -> list[SummaryRow]:
-    """Score a model on a split.
+def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> tuple[Samples, Groups]:
+    """Read the pictures of the split as the model wants them, and what else is known of each.
 
     Args:
-        model: a name of the catalogue, or the path of an ONNX file.
-        data: the Parquet file of FER-2013 with votes.
-        split: Training, PublicTest or PrivateTest.
-        head: only this head; None scores all that have a truth here.
-        on_step: called after each row, for a progress bar.
+        asked: data, split and columns.
+        session: whose crops are made.
+        with_groups: whether to look for repeats, quality and columns; otherwise the groups are empty.
 
     Raises:
-        UsageError: no such model or head.
-        WeightsError: the weight file is absent or damaged.
-        DataError: the data is not what it should be, or has no such split.
+        DataError: the data is not what it should be, or has no such split, or it is empty.
+        UsageError: it has no such column.
     """
-    session = Session(emotion_model(model))
-    heads = [session.card.head(head)] if head else session.card.heads
-    splits = open_table(data).split_counts()
-    if split not in splits:
-        raise DataError(f"{data}: has no split {split!r}; there are {', '.join(splits)}")
-    samples = read_samples(data, spec=session.card.crop, splits={split, TRAINING})
-    chosen = samples.of_split(split)
-    on_step()
-    fresh = np.ones(len(chosen), bool)
-    if split != TRAINING and TRAINING in splits:
-        fresh = ~near_repeated_in(chosen, samples.of_split(TRAINING))
-    on_step()
-    fresh_ids = set(chosen.ids[fresh].tolist())
-    rows = []
-    for each in heads:
-        for truth in truths_of(each, chosen):
-            predictions = predict(session, chosen, head=each.name, truth=truth)
-            kept = np.array([name in fresh_ids for name in predictions.ids.tolist()])
-            subsets = [(truth, predictions)]
-            if not kept.all():
-                subsets.append((f"{truth}, without repeats", predictions.take(kept)))
-            for name, subset in subsets:
-                card = session.card
-                scores = measure(subset)
-                rows.append(SummaryRow(card.name, card.sha256, data.name, split, each.name, name, len(subset), scores))
-                on_step()
-    return rows
+    splits = open_table(asked.data).split_counts()
+    if asked.split not in splits:
+        raise DataError(
+            f"{asked.data}: has no pictures of split {asked.split!r}; there are {', '.join(splits) or 'none at all'}"
+        )
+    if not with_groups:
+        return read_samples(asked.data, spec=session.card.crop, splits={asked.split}), {}
+    training = [name for name in TRAINING if name in splits and name != asked.split and asked.split not in TRAINING]
+    samples = read_samples(asked.data, spec=session.card.crop, splits={asked.split, *training})
+    chosen = samples.of_split(asked.split)
+    groups = column_groups(asked.data, chosen.ids, asked.columns) | quality_groups(chosen)
+    if training:
+        groups |= repeated_group(chosen, samples.take(np.isin(samples.split, training)))
+    return chosen, groups
 
 
-def write_summary(rows: Sequence[SummaryRow], path: Path) -> None:
-    """Write rows as CSV, with device, commit and date, so that the figures can be traced.
+def score_model(
+    session: Session,
+    asked: Asked,
+    samples: Samples,
+    groups: Groups,
+    *,
+    on_step: Callable[[int], None] = lambda done: None,
+) -> list[Scored]:
+    """Score a model.
+
+    Args:
+        session: an opened weight file.
+        asked: heads, truth and resamples.
+        samples: of `read_split`.
+        groups: of `read_split`.
+        on_step: called with the number of pictures that were just scored, for a progress bar.
+
+    Raises:
+        UsageError: no such head or truth.
+        DataError: no picture has a truth for the model's heads.
+    """
+    place = {name: row for row, name in enumerate(samples.ids.tolist())}
+    scored: list[Scored] = []
+    for found in predict_all(
+        session, samples, heads=asked.heads, truth=asked.truth, data=asked.data.name, on_step=on_step
+    ):
+        rows = np.array([place[name] for name in found.ids.tolist()])
+        grouped = replace(found, groups={name: values[rows] for name, values in groups.items()})
+        scored += score_predictions(grouped, resamples=asked.resamples)
+    return scored
+
+
+def score_predictions(predictions: Predictions, *, resamples: int = RESAMPLES) -> list[Scored]:
+    """Score predictions, and again without the pictures that training repeats, where that is known."""
+    scored = [Scored(predictions, measure(predictions, resamples=resamples))]
+    fresh = predictions.groups.get(REPEATED, np.array([])) == "no"
+    if 0 < fresh.sum() < len(predictions):
+        kept = predictions.take(fresh)
+        scored.append(Scored(kept, measure(kept, resamples=resamples), without_repeats=True))
+    return scored
+
+
+def write_summary(rows: Sequence[Scored], path: Path) -> None:
+    """Write the figures of whole heads as CSV, with device, commit and date, so that they can be traced.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer: csv.DictWriter[str] | None = None
-        for row in rows:
-            content = {key: getattr(row, key) for key in ("model", "sha256", "data", "split", "head", "truth", "n")}
-            for name, estimate in row.metrics.items():
+    lines: list[dict[str, Any]] = []
+    for row in rows:
+        made = row.predictions
+        content: dict[str, Any] = {key: getattr(made, key) for key in ("model", "sha256", "data", "split", "head")}
+        content |= {"truth": row.name, "n": len(made)}
+        for name, estimate in row.metrics.items():
+            if "/" not in name:
                 content |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-            content |= facts()
-            if writer is None:
-                writer = csv.DictWriter(file, list(content))
-                writer.writeheader()
-            writer.writerow({key: f"{v:.6f}" if isinstance(v, float) else v for key, v in content.items()})
+        lines.append(content | facts())
+    columns = list(dict.fromkeys(key for line in lines for key in line))
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        for line in lines:
+            writer.writerow({key: f"{v:.{DIGITS}f}" if isinstance(v, float) else v for key, v in line.items()})
+
+
+def metrics_json(rows: Sequence[Scored], *, resamples: int = RESAMPLES, more: dict[str, Any] | None = None) -> str:
+    """Return all figures as JSON: the same model, data and version of mien give the same bytes.
+
+    No date, device or commit stands in it; those are in the CSV and in the report.
+
+    Args:
+        rows: of `score_model` or `score_predictions`.
+        resamples: of the bootstrap.
+        more: further parts, such as ``{"audit": ...}``; plain types.
+    """
+    first = rows[0].predictions
+    content: dict[str, Any] = {
+        "version": 1,
+        "model": first.model,
+        "sha256": first.sha256,
+        "data": first.data,
+        "split": first.split,
+        "bootstrap_resamples": resamples,
+        "interval": 0.95,
+        "scores": [_plain(row) for row in rows],
+    }
+    return json.dumps(rounded(content | (more or {})), indent=1, ensure_ascii=False) + "\n"
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Return a comparison as JSON; the same two predictions give the same bytes."""
+    return json.dumps(rounded(asdict(comparison)), indent=1, ensure_ascii=False) + "\n"
+
+
+def rounded(content: Any) -> Any:
+    """Return plain types with every float cut to `DIGITS` decimals."""
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value) for value in content]
+    return round(content, DIGITS) if isinstance(content, float) else content
+
+
+def _plain(row: Scored) -> dict[str, Any]:
+    made = row.predictions
+    content: dict[str, Any] = {
+        "head": made.head,
+        "task": made.task,
+        "truth": made.truth,
+        "without_repeats": row.without_repeats,
+        "n": len(made),
+        "labels": list(made.labels),
+        "pictures_by_label": _counts(made),
+        "temperature": made.temperature,
+        "metrics": {name: [each.value, each.low, each.high] for name, each in row.metrics.items()},
+        "before_temperature": before_temperature(made),
+    }
+    if made.thresholds is not None:
+        content["thresholds"] = list(made.thresholds)
+    if made.task == "single":
+        content["confusion"] = confusion(made).tolist()
+        if made.unsure_below is not None:
+            content["unsure"] = stated_and_found(made)
+    return content
+
+
+def before_temperature(predictions: Predictions) -> dict[str, float]:
+    """Return what the metrics of calibration were without the temperature."""
+    found = metrics_of(replace(predictions, scores=uncalibrated(predictions)))
+    return {name: found[name] for name in ("ece", "classwise_ece", "nll", "brier") if name in found}
+
+
+def _counts(predictions: Predictions) -> dict[str, int]:
+    targets: NDArray[Any] = predictions.targets
+    if predictions.task == "single":
+        counts = np.bincount(targets, minlength=len(predictions.labels))
+    else:
+        counts = targets.sum(axis=0)
+    return dict(zip(predictions.labels, counts.tolist(), strict=True))

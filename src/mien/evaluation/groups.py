@@ -1,0 +1,99 @@
+"""What else is known of each picture: the columns by which an audit compares."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.data.duplicates import near_repeated_in
+from mien.data.record import row_name
+from mien.data.samples import Samples
+from mien.data.table import open_table
+from mien.errors import unknown_name
+
+REPEATED = "repeated in training"
+"""The group that says whether training has an exact, near or mirrored duplicate: ``yes`` or ``no``."""
+
+PARTS = ("low", "middle", "high")
+FEW_VALUES = 12
+"""A column of numbers with more different values is cut into three equal parts."""
+
+Groups = dict[str, NDArray[np.str_]]
+
+
+def quality_groups(samples: Samples) -> Groups:
+    """Sort pictures by their quality into three equal parts each: brightness, contrast and sharpness.
+
+    Brightness is the mean, contrast the standard deviation of the gray levels, sharpness the variance of the Laplacian
+    over the contrast squared, so that a contrasty picture is not taken for a sharp one.
+
+    Args:
+        samples: crops of any size.
+
+    Returns:
+        For each name (n,) ``low``, ``middle`` or ``high``.
+    """
+    gray = samples.crops.mean(axis=1)
+    contrast = gray.std(axis=(1, 2))
+    laplacians = np.array([cv2.Laplacian(crop, cv2.CV_64F).var() for crop in gray])
+    return {
+        "brightness": in_three(gray.mean(axis=(1, 2))),
+        "contrast": in_three(contrast),
+        "sharpness": in_three(laplacians / np.maximum(contrast, 1) ** 2),
+    }
+
+
+def repeated_group(samples: Samples, training: Samples) -> Groups:
+    """Say of each picture whether training has an exact, near or mirrored duplicate of it."""
+    return {REPEATED: np.where(near_repeated_in(samples, training), "yes", "no")}
+
+
+def column_groups(path: Path, ids: NDArray[np.str_], columns: Iterable[str] = ()) -> Groups:
+    """Read columns of a table for some of its pictures.
+
+    Args:
+        path: the Parquet file; columns beyond those of the canonical table are allowed.
+        ids: (n,) names of the pictures.
+        columns: which ones; ``subject`` and ``source`` are read anyway where they say anything.
+
+    Returns:
+        For each column (n,) text, empty where a row has none.
+
+    Raises:
+        UsageError: the table has no such column.
+        DataError: no such table.
+    """
+    table = open_table(path)
+    there = [name for name in table.file.schema_arrow.names if name != "image"]
+    for name in columns:
+        if name not in there:
+            raise unknown_name("column", name, there, f"These are the columns of {path}.")
+    wanted = [*columns, *(name for name in ("subject", "source") if name in there and name not in columns)]
+    if not wanted:
+        return {}
+    content = table.file.read(columns=["image.path", *wanted])
+    names = [image["path"] or row_name(row) for row, image in enumerate(content["image"].to_pylist())]
+    place = {name: row for row, name in enumerate(names)}
+    rows = [place[name] for name in ids.tolist()]
+    found = {}
+    for name in wanted:
+        values = content[name].to_pylist()
+        chosen = [values[row] for row in rows]
+        if name in columns or len(set(chosen)) > 1:
+            found[name] = _as_text(chosen)
+    return found
+
+
+def in_three(values: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Cut values (n,) into three equal parts by their rank; equal values stay together."""
+    edges = np.quantile(values, [1 / 3, 2 / 3])
+    return np.array(PARTS)[np.searchsorted(edges, values, side="left")]
+
+
+def _as_text(values: list[object]) -> NDArray[np.str_]:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(set(numbers)) > FEW_VALUES and len(numbers) == len(values):
+        return in_three(np.array(numbers, np.float64))
+    return np.array(["" if value is None else str(value) for value in values])

@@ -1,0 +1,96 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mien.evaluation.audit import audit
+from mien.evaluation.exhibits import exhibits, most_unsure, worst_mistakes
+from mien.evaluation.predictions import Predictions
+from mien.evaluation.report import Findings, save_plots, write_report
+from mien.evaluation.robustness import DetectorError, RobustnessRow
+from mien.evaluation.summary import score_predictions
+from mien.labels import FER7
+
+
+@pytest.fixture
+def made(drawn_samples):
+    draw = np.random.default_rng(0)
+    return Predictions(
+        drawn_samples.ids,
+        drawn_samples.fer7,
+        draw.dirichlet([0.5] * 7, 64),
+        FER7.labels,
+        "a <model>",
+        votes=drawn_samples.votes,
+        unsure_below=0.5,
+        unsure_error=0.2,
+        temperature=0.8,
+        head="fer7",
+        truth="label",
+        data="drawn.parquet",
+        split="PublicTest",
+        groups={"repeated in training": np.array(["yes"] * 10 + ["no"] * 54)},
+    )
+
+
+def rows():
+    clean = RobustnessRow("as they are", "", 0, 0, 64, 0.7, 0.6, 0.8)
+    return [clean, *(RobustnessRow("blur", "sigma", n / 10, n, 64, 0.7 - n / 10, 0.1, 0.8) for n in range(1, 6))]
+
+
+def test_the_page_needs_nothing_but_itself_and_says_it_all(made, drawn_samples, tmp_path):
+    score = lambda crops: np.full((len(crops), 7), 1 / 7)  # noqa: E731
+    findings = Findings(
+        score_predictions(made, resamples=50),
+        audit(made),
+        rows(),
+        DetectorError("haar", 64, 0.9, (0.03, 0.04), 0.05, 0.7, 0.65),
+        mistakes=exhibits(made, worst_mistakes(made, 2), drawn_samples, score),
+        unsure=exhibits(made, most_unsure(made, 2), drawn_samples, score),
+        command="mien evaluate x",
+    )
+    write_report(findings, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?!data:|#)', text)
+    assert "<script" not in text
+    assert "a &lt;model&gt;" in text
+    assert "a <model>" not in text
+    for title in ("In short", "For whom", "What it can bear", "worst mistakes", "most unsure", "How this was measured"):
+        assert title in text
+    accuracy = findings.scored[0].metrics["accuracy"].value
+    assert f"{accuracy:.1%}" in text
+    assert text.count("<figure>") == 4
+    saved = save_plots(findings, tmp_path)
+    assert {path.name for path in saved} == {"confusion.png", "reliability.png", "risk_coverage.png", "robustness.png"}
+    assert {"audit", "robustness", "detector"} == set(findings.more())
+
+
+def test_several_labels_and_a_gate_have_reports_too(tmp_path):
+    draw = np.random.default_rng(0)
+    for task, width in (("multi", 3), ("gate", 1)):
+        targets = draw.random((50, width)) < 0.4
+        several = Predictions(
+            np.arange(50).astype(str),
+            targets,
+            draw.random((50, width)),
+            ("x", "y", "z")[:width],
+            "m",
+            task=task,
+            thresholds=(0.4, 0.5, 0.6)[:width],
+            head="h",
+            truth="labels",
+        )
+        findings = Findings(score_predictions(several, resamples=30), audit(several))
+        write_report(findings, tmp_path / f"{task}.html")
+        assert "All figures" in (tmp_path / f"{task}.html").read_text()
+
+
+def test_the_worst_mistakes_are_sure_and_wrong(made):
+    worst, unsure = worst_mistakes(made, 5), most_unsure(made, 5)
+    answers, sure = made.scores.argmax(axis=1), made.scores.max(axis=1)
+    wrong = answers != made.targets
+    assert wrong[worst].all()
+    assert sure[worst].min() >= np.sort(sure[wrong])[-5]
+    assert sure[unsure].max() <= np.sort(sure)[4]
+    assert worst_mistakes(replace(made, targets=answers)).size == 0
