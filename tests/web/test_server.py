@@ -71,7 +71,7 @@ def test_a_body_without_end_is_cut_off(photo):
             endless.sendall(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode())
             deadline = time.monotonic() + 15
             piece = f"{65536:x}\r\n".encode() + bytes(65536) + b"\r\n"
-            with pytest.raises(OSError):  # noqa: PT011  (reset, broken pipe or a time-out, by the moment)
+            with pytest.raises(OSError):  # noqa: PT011, PT012  (reset, broken pipe or a time-out, by the moment)
                 while time.monotonic() < deadline:
                     endless.sendall(piece)
         assert waits_for(port, "mien_requests_in_work 0.0")

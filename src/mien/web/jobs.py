@@ -113,14 +113,18 @@ class Jobs:
         """Queue a film.
 
         Args:
-            file: has a number (`fileno`) of the system; is closed when the job is over.
+            file: has a number (`fileno`) of the system; is closed when the job is over, or refused.
             name: of the film, for messages.
             analyzer: does the work.
 
         Raises:
             RefusedError: there is no room.
         """
-        self.check_room()
+        try:
+            self.check_room()
+        except RefusedError:
+            file.close()
+            raise
         self._forget()
         job = Job(name, analyzer.head)
         with self._lock:

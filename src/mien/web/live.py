@@ -97,8 +97,9 @@ async def _converse(
         return
     finally:
         for task in (answering, listening):
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())  # heard; asyncio would complain
             task.cancel()
-        await asyncio.gather(answering, listening, return_exceptions=True)
+        await asyncio.wait([answering, listening])
         metrics.frames.labels("dropped").inc(newest.dropped)
 
 

@@ -57,9 +57,10 @@ async def read_uploads(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     multipart = kind == "multipart/form-data"
     if not multipart and not kind.startswith(("image/", "video/")) and kind != "application/octet-stream":
+        given = f"content type {kind!r}" if kind else "no content type"
         raise RefusedError(
-            f"{f'content type {kind!r}' if kind else 'no content type'}: send multipart/form-data with files in the field {field!r}, "
-            "or one file as the body itself (image/*, video/*, application/octet-stream)",
+            f"{given}: send multipart/form-data with files in the field {field!r}, or one file as the body itself "
+            "(image/*, video/*, application/octet-stream)",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
     parser = MultiPartParser if on_disk else _InMemory
@@ -80,13 +81,14 @@ async def read_uploads(
             f"{max_files} files in the field {field!r}",
             status=HTTPStatus.BAD_REQUEST,
         ) from error
-    uploads = [
-        Upload(value.filename or None, value.file)
-        for name, value in form.multi_items()
-        if name == field and isinstance(value, UploadFile)
-    ]
+    uploads = []
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name == field:
+                uploads.append(Upload(value.filename or None, value.file))
+            else:
+                value.file.close()
     if not uploads:
-        await form.close()
         raise RefusedError(
             f"the form has no file in the field {field!r}; send at least one, with a file name",
             status=HTTPStatus.BAD_REQUEST,
