@@ -177,7 +177,7 @@ def _best_threshold(
         return NEVER
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order].astype(np.float64)
-    hits = np.cumsum(targets[order])
+    hits = np.cumsum(targets[order], dtype=np.int64)
     found = quality(hits, np.arange(1, len(ranked) + 1), int(targets.sum()))
     # Only after the last of equal scores can a threshold stand.
     ends = np.append(ranked[:-1] > ranked[1:], True)
