@@ -1,4 +1,4 @@
-"""Writes the tables of README.md out of benchmarks/results/*.csv, so that no figure is ever typed.
+"""Writes the tables of README.md and recipes/README.md out of benchmarks/results/*.csv: no figure is ever typed.
 
 python benchmarks/tables.py            rewrite the tables
 python benchmarks/tables.py --check    fail where a table is not what the results say
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from measurements import RESULTS
 
-README = RESULTS.parent.parent / "README.md"
+ROOT = RESULTS.parent.parent
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -100,15 +100,74 @@ def peers() -> str:
     return table(heading, cells) + f"\n\n{first['data']}, {first['split']}, {first['n']} pictures, {first['date']}."
 
 
-TABLES: dict[str, Callable[[], str]] = {"accuracy": accuracy, "detectors": detectors, "speed": speed, "size": size, "peers": peers}
+def video() -> str:
+    """Frames a second, milliseconds a frame and memory of a film."""
+    cells = [
+        [
+            f"{row['frames']} frames, `{row['detector']}`",
+            row["frames_per_s"],
+            f"{row['cpu_ms_per_frame']} ms",
+            f"{row['peak_mb']} MB",
+        ]
+        for row in read("video_speed")
+    ]
+    first = read("video_speed")[0]
+    heading = [f"{first['size']}, one face, {first['cores']} cores", "frames a second", "CPU a frame", "peak memory"]
+    return table(heading, cells)
 
 
-def filled(text: str) -> str:
+def server() -> str:
+    """Answers a second under load."""
+    cells = [
+        [row["clients"], row["per_second"], f"{row['p50_ms']} ms", f"{row['p99_ms']} ms", f"{row['memory_most_mb']} MB"]
+        for row in read("load")
+    ]
+    return table(["clients at once", "pictures a second", "median", "99 %", "peak memory"], cells)
+
+
+def experiments() -> str:
+    """What the recipes reached on the test split, beside what was published."""
+    cells = []
+    for row in read("experiments"):
+        if row["accuracy"]:
+            found = f"accuracy {percent(row, 'accuracy')}"
+            if row["top3_accuracy"]:
+                found += f", top 3 {percent(row, 'top3_accuracy')}"
+            elif row["balanced_accuracy"]:
+                found += f", balanced {percent(row, 'balanced_accuracy')}"
+        else:
+            losses = " to ".join(f"{float(row[f'tuned_hamming_loss_{end}']):.3f}" for end in ("low", "high"))
+            found = (
+                f"macro-F1 {percent(row, 'tuned_macro_f1')}, micro-F1 {percent(row, 'tuned_micro_f1')}, "
+                f"Hamming loss {float(row['tuned_hamming_loss']):.3f} ({losses})"
+            )
+        if row["trial"] == "True":
+            found = "*trial*"
+        name = f"[{row['recipe']}]({row['recipe']}.toml)"
+        cells.append([name, row["published"], f"`{row['head']}`", row["epochs"], row["n"], found])
+    return table(["recipe", "published", "head", "epochs", "test pictures", "here (95 %)"], cells)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "accuracy": accuracy,
+    "detectors": detectors,
+    "speed": speed,
+    "size": size,
+    "peers": peers,
+    "video": video,
+    "server": server,
+}
+
+
+PAGES = {ROOT / "README.md": TABLES, ROOT / "recipes" / "README.md": {"experiments": experiments}}
+
+
+def filled(text: str, tables: dict[str, Callable[[], str]]) -> str:
     """Return the text with every table written anew."""
-    for name, make in TABLES.items():
+    for name, make in tables.items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
-            sys.exit(f"README.md has no place for table {name!r}: <!-- table: {name} --> ... <!-- end -->")
+            sys.exit(f"there is no place for table {name!r}: <!-- table: {name} --> ... <!-- end -->")
         content = make()
         text = pattern.sub(lambda match, content=content: f"{match[1]}{content}\n{match[2]}", text)
     return text
@@ -118,12 +177,14 @@ def main() -> None:
     """Rewrite or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if not parser.parse_args().check:
-        README.write_text(after, encoding="utf-8")
-    elif before != after:
-        sys.exit("README.md: its tables are not what benchmarks/results says; run python benchmarks/tables.py")
+    check = parser.parse_args().check
+    for page, tables in PAGES.items():
+        before = page.read_text(encoding="utf-8")
+        after = filled(before, tables)
+        if not check:
+            page.write_text(after, encoding="utf-8")
+        elif before != after:
+            sys.exit(f"{page.name}: its tables are not what benchmarks/results says; run python benchmarks/tables.py")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ from mien.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
-COMMAND = re.compile(
-    r"(?:^ *|`|&& )(mien (?:analyze|data|evaluate|explain|export|models|train)\b[^`|\n]*)", re.MULTILINE
-)
+COMMANDS = "analyze|compare|data|evaluate|explain|export|models|serve|sweep|train|video"
+COMMAND = re.compile(rf"(?:^ *|`|&& )(mien (?:{COMMANDS})\b[^`|\n]*)", re.MULTILINE)
 
 
 def commands():

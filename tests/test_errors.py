@@ -11,7 +11,7 @@ def test_wrong_usage_and_failed_work_exit_differently():
 
 def test_every_error_stands_in_the_tree():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(kinds) == 8
+    assert len(kinds) == 10
     for kind in kinds:
         assert issubclass(kind, errors.MienError)
         assert kind.__name__ in (errors.__doc__ or "")

@@ -11,36 +11,52 @@ from mien.errors import WeightsError
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.model_card import FER2013_CROP
-from mien.training.lesson import build_network
-from mien.training.recipe import read_recipe
+from mien.training.networks.building import build_network
+from mien.training.recipe_files import read_recipe
+from mien.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
+
+
+TEXT = """name = "random"
+about = "Noise."
+[model]
+widths = [8, 16]
+depths = [1, 1]
+[heads.fer7]
+[heads.ferplus8]
+target = "votes"
+[heads.raf6]
+task = "multi"
+target = "votes"
+"""
 
 
 @pytest.fixture
 def run(tmp_path):
     """A finished run whose weights and statistics are random but not trivial."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    text = 'name = "random"\nabout = "Noise."\n[model]\nwidths = [8, 16]\ndepths = [1, 1]\n'
-    (folder / "recipe.toml").write_text(text)
-    network = build_network(read_recipe(folder / "recipe.toml"), channels=1)
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.recipe.write_text(TEXT)
+    network = build_network(read_recipe(folder.recipe))
     network.train()
     generator = torch.Generator().manual_seed(0)
     network(torch.randint(0, 256, (64, 1, 48, 48), generator=generator))
-    save_file(network.state_dict(), folder / "best.safetensors")
+    save_file(network.state_dict(), folder.weights)
     return folder
 
 
 def test_the_file_is_whole_carries_its_card_and_says_what_pytorch_says(run, drawn_samples, tmp_path):
     target = tmp_path / "random.onnx"
-    card = export.export_run(run, drawn_samples, target, spec=FER2013_CROP)
+    card = export.export_run(run.path, drawn_samples, target)
     assert [path.name for path in tmp_path.iterdir() if path.suffix in (".onnx", ".data")] == ["random.onnx"]
     session = Session(target)
     assert session.card == card
-    assert [head.temperature != 1 for head in card.heads] == [True, True]
+    assert card.crop == FER2013_CROP
+    assert [head.temperature != 1 for head in card.heads] == [True, True, True]
+    assert [head.thresholds is None for head in card.heads] == [True, True, False]
     assert 0 <= card.metrics["PublicTest, Training/fer7/accuracy"] <= 1
-    _, network = export.load_network(run, channels=1)
+    _, network = export.load_network(run)
     expected = export.torch_logits(network, drawn_samples.crops)
     for name, found in zip(expected, session.logits(drawn_samples.crops, list(expected)), strict=True):
         assert np.abs(found - expected[name]).max() <= 1e-4
@@ -52,7 +68,7 @@ def test_the_file_is_whole_carries_its_card_and_says_what_pytorch_says(run, draw
 def test_a_file_that_differs_is_not_written(run, drawn_samples, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "torch_logits", lambda network, crops: {"fer7": np.full((len(crops), 7), 9.0)})
     with pytest.raises(WeightsError, match="differs from PyTorch"):
-        export.export_run(run, drawn_samples, tmp_path / "random.onnx", spec=FER2013_CROP)
+        export.export_run(run.path, drawn_samples, tmp_path / "random.onnx")
     assert not (tmp_path / "random.onnx").exists()
 
 
@@ -79,7 +95,7 @@ def test_the_shipped_file_is_what_pytorch_computes_on_500_real_faces(public_test
     path = emotion_model("mien-compact")
     weights = {entry.name: onnx.numpy_helper.to_array(entry) for entry in onnx.load(path).graph.initializer}
     recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "mien-compact.toml")
-    network = build_network(recipe, channels=1)
+    network = build_network(recipe)
     network.load_state_dict(unfolded(weights, network))
     crops = public_test.crops[:500]
     expected = export.torch_logits(network, crops)

@@ -21,20 +21,30 @@ if TYPE_CHECKING:
     from mien.errors import PictureError as PictureError
     from mien.errors import RecipeError as RecipeError
     from mien.errors import UsageError as UsageError
+    from mien.errors import VideoError as VideoError
     from mien.errors import WeightsError as WeightsError
     from mien.inference.analyzer import Analyzer as Analyzer
+    from mien.inference.video.analyzer import VideoAnalyzer as VideoAnalyzer
+    from mien.inference.video.analyzer import VideoSettings as VideoSettings
+    from mien.inference.video.live import live as live
     from mien.results import Box as Box
     from mien.results import Emotions as Emotions
     from mien.results import Face as Face
     from mien.results import FaceResult as FaceResult
     from mien.results import ImageResult as ImageResult
     from mien.save import save_results as save_results
+    from mien.video_results import Event as Event
+    from mien.video_results import FrameResult as FrameResult
+    from mien.video_results import TrackedFace as TrackedFace
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "mien.inference.analyzer": ("Analyzer",),
+    "mien.inference.video.analyzer": ("VideoAnalyzer", "VideoSettings"),
+    "mien.inference.video.live": ("live",),
     "mien.results": ("Box", "Emotions", "Face", "FaceResult", "ImageResult"),
+    "mien.video_results": ("Event", "FrameResult", "TrackedFace"),
     "mien.draw": ("blur_faces", "draw_faces"),
     "mien.save": ("save_results",),
     "mien.errors": (
@@ -43,6 +53,7 @@ _HOMES = {
         "RecipeError",
         "MissingExtraError",
         "PictureError",
+        "VideoError",
         "WeightsError",
         "DataError",
         "OutputError",

@@ -5,6 +5,7 @@
     │   └── RecipeError      a recipe with an unknown key or an impossible value
     ├── MissingExtraError    the feature lives in an extra that is not installed
     ├── PictureError         not a picture, truncated, empty, too large, of an unusable type
+    ├── VideoError           not a film, one that cannot be decoded, without frames; a camera that is busy or goes away
     ├── WeightsError         a weight file that is absent, cannot be fetched, or is not the file it should be
     ├── TrainingError        a training that cannot go on
     ├── DataError            a table or dataset whose content is not what it claims
@@ -42,6 +43,10 @@ class MissingExtraError(MienError):
 
 class PictureError(MienError):
     """Something that was given as a picture and cannot be used as one."""
+
+
+class VideoError(MienError):
+    """Something that was given as a film or a camera and cannot be used as one."""
 
 
 class WeightsError(MienError):

@@ -13,7 +13,7 @@ from mien.data.samples import Samples
 from mien.errors import WeightsError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.metrics import metrics_of
-from mien.evaluation.multilabel import fit_thresholds
+from mien.evaluation.multilabel import fit_gate_threshold, fit_thresholds
 from mien.evaluation.predictions import predict
 from mien.evaluation.truths import truth_of
 from mien.files import written_whole
@@ -92,7 +92,8 @@ def _fitted(head: Head, settings: HeadRecipe, session: Session, validation: Samp
         return head
     if isinstance(settings.threshold, float):
         return replace(head, thresholds=(settings.threshold,) * len(head.labels))
-    return replace(head, thresholds=fit_thresholds(probabilities(logits, head), targets))
+    fit = fit_gate_threshold if head.task == "gate" else fit_thresholds
+    return replace(head, thresholds=fit(probabilities(logits, head), targets))
 
 
 def _write(network: nn.Module, card: ModelCard, path: Path) -> None:

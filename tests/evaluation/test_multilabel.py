@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.evaluation.multilabel import NEVER, fit_thresholds, gate_metrics, multilabel_metrics
+from mien.evaluation.multilabel import NEVER, fit_gate_threshold, fit_thresholds, gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
 
 
@@ -104,3 +104,17 @@ def test_a_gate_is_measured_as_yes_or_no():
             "average_precision": (1 + 1 + 3 / 4) / 3,
         }
     )
+
+
+def test_the_threshold_of_a_gate_weighs_both_sides_alike():
+    draw = np.random.default_rng(0)
+    targets = np.arange(400) % 20 > 0  # nineteen faces for one other thing
+    scores = np.clip(draw.normal(np.where(targets, 0.7, 0.3), 0.15), 0, 1)[:, None]
+    (threshold,) = fit_gate_threshold(scores, targets[:, None])
+
+    def balanced(at):
+        said = scores[:, 0] >= at
+        return (said[targets].mean() + (~said[~targets]).mean()) / 2
+
+    assert balanced(threshold) == pytest.approx(max(balanced(at) for at in scores[:, 0]))
+    assert threshold > fit_thresholds(scores, targets[:, None])[0]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mien.training.augment import augment, mixup
+from mien.training.augment import augment, cutmix, mixup
 from mien.training.recipe import Augmentation
 
 STILL = Augmentation(
@@ -68,3 +68,21 @@ def test_mixup_blends_with_the_partner():
     mixed, partner = mixup(x, share=0.75, generator=generator())
     assert sorted(partner.tolist()) == list(range(16))
     assert torch.allclose(mixed, 0.75 * x + 0.25 * x[partner])
+
+
+def test_cutmix_puts_one_rectangle_of_the_partner_in():
+    x = PIXELS.float()
+    mixed, partner, share = cutmix(x, share=0.7, generator=generator())
+    assert sorted(partner.tolist()) == list(range(16))
+    own, other = mixed == x, mixed == x[partner]
+    assert (own | other).all()
+    foreign = ~own.all(0).all(0)  # where at least one picture shows its partner
+    rows, columns = foreign.any(1).sum(), foreign.any(0).sum()
+    assert share == pytest.approx(1 - (rows * columns).item() / 48**2)
+    assert share == pytest.approx(0.7, abs=0.03)
+
+
+def test_blur_takes_detail_and_leaves_the_mean():
+    blurred = augment(PIXELS, STILL.model_copy(update={"blur": 1.0}), generator())
+    assert blurred.std(dim=(1, 2, 3)).max() < 0.6 * PIXELS.float().std(dim=(1, 2, 3)).min()
+    assert blurred.mean(dim=(1, 2, 3)) == pytest.approx(PIXELS.float().mean(dim=(1, 2, 3)), abs=2)

@@ -1,9 +1,25 @@
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
+from torch.nn import functional
 
-from mien.training.networks import CompactNet, Standardise
+from mien.errors import RecipeError, UsageError, WeightsError
+from mien.training.networks.building import build_network
+from mien.training.networks.compact import CompactNet
+from mien.training.networks.ensemble import Average
+from mien.training.networks.parts import Standardise
+from mien.training.recipe import Recipe
 
 HEADS = {"fer7": 7, "ferplus8": 8}
+PIXELS = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+TINY = "resnet10t"
+
+
+def build(model, **more):
+    return build_network(
+        Recipe(name="a", heads={"fer7": {}, "raf6": {"task": "multi", "target": "votes"}}, model=model, **more)
+    )
 
 
 def test_the_shipped_size_is_under_two_million():
@@ -11,12 +27,32 @@ def test_the_shipped_size_is_under_two_million():
     assert count == pytest.approx(1.59e6, rel=0.01)
 
 
-@pytest.mark.parametrize(("channels", "size"), [(1, 48), (3, 64)])
-def test_shapes(channels, size):
-    net = CompactNet(HEADS, channels=channels, widths=(8, 16), depths=(1, 1)).eval()
-    logits = net(torch.zeros(5, channels, size, size, dtype=torch.uint8))
-    assert {name: tuple(values.shape) for name, values in logits.items()} == {"fer7": (5, 7), "ferplus8": (5, 8)}
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "compact", "widths": [8, 16], "depths": [1, 1]},
+        {"kind": "cnn", "stages": [[8], [16, 16]], "dense": [{"units": 12}]},
+        {"kind": "cnn", "stages": [[8]], "batch_norm": False, "pool": "average", "dense": []},
+        {"kind": "mlp", "dense": [{"units": 12, "batch_norm": False}]},
+        {"kind": "timm", "backbone": TINY, "pretrained": False, "dense": [{"units": 12, "dropout": 0.5}]},
+        {"kind": "timm", "backbone": TINY, "pretrained": False, "size": 64},
+    ],
+)
+@pytest.mark.parametrize(("color", "channels", "size"), [("gray", 1, 48), ("rgb", 3, 40)])
+def test_every_kind_answers_all_heads(model, color, channels, size):
+    network = build(model, crop={"size": size, "color": color}).eval()
+    logits = network(torch.zeros(5, channels, size, size, dtype=torch.uint8))
+    assert {name: tuple(values.shape) for name, values in logits.items()} == {"fer7": (5, 7), "raf6": (5, 6)}
     assert all(values.dtype == torch.float32 for values in logits.values())
+
+
+def test_impossible_networks():
+    with pytest.raises(RecipeError, match=r"6 poolings leave nothing of 48 pixels"):
+        build({"kind": "cnn", "stages": [[8]] * 6})
+    with pytest.raises(RecipeError, match=r"2 widths and 1 depths"):
+        build({"kind": "compact", "widths": [8, 16], "depths": [1]})
+    with pytest.raises(UsageError, match=r"unknown backbone 'resnet5'.*Did you mean"):
+        build({"kind": "timm", "backbone": "resnet5"})
 
 
 def test_standardise_takes_light_out():
@@ -33,8 +69,69 @@ def test_mirrored_gives_a_picture_and_its_mirror_image_the_same_answer():
     plain = CompactNet(HEADS, widths=(8, 16), depths=(1, 1)).eval()
     mirrored = CompactNet(HEADS, widths=(8, 16), depths=(1, 1), mirrored=True).eval()
     mirrored.load_state_dict(plain.state_dict())
-    x = torch.randint(0, 256, (3, 1, 48, 48))
-    expected = (plain(x)["fer7"] + plain(x.flip(3))["fer7"]) / 2
-    assert torch.allclose(mirrored(x)["fer7"], expected, atol=1e-5)
-    assert torch.allclose(mirrored(x.flip(3))["fer7"], expected, atol=1e-5)
-    assert not torch.allclose(plain(x)["fer7"], expected, atol=1e-4)
+    expected = (plain(PIXELS)["fer7"] + plain(PIXELS.flip(3))["fer7"]) / 2
+    assert torch.allclose(mirrored(PIXELS)["fer7"], expected, atol=1e-5)
+    assert torch.allclose(mirrored(PIXELS.flip(3))["fer7"], expected, atol=1e-5)
+    assert not torch.allclose(plain(PIXELS)["fer7"], expected, atol=1e-4)
+
+
+def test_an_ensemble_averages_probabilities():
+    members = [build({"kind": "mlp", "dense": []}, seed=seed).eval() for seed in range(3)]
+    answers = [member(PIXELS) for member in members]
+    found = Average(members, ["fer7"])(PIXELS)
+    softmax = torch.stack([functional.softmax(answer["fer7"], 1) for answer in answers]).mean(0)
+    sigmoid = torch.stack([torch.sigmoid(answer["raf6"]) for answer in answers]).mean(0)
+    assert torch.allclose(functional.softmax(found["fer7"], 1), softmax, atol=1e-6)
+    assert torch.allclose(torch.sigmoid(found["raf6"]), sigmoid, atol=1e-6)
+
+
+class TestBackbone:
+    def test_a_gray_picture_is_an_rgb_picture_whose_channels_are_equal(self):
+        network = build({"kind": "timm", "backbone": TINY, "pretrained": False}).eval()
+        gray, rgb = network(PIXELS)["fer7"], network(PIXELS.expand(-1, 3, -1, -1))["fer7"]
+        assert torch.allclose(gray, rgb, atol=1e-5)
+
+    def test_weights_of_a_file(self, tmp_path):
+        other = timm.create_model(TINY, pretrained=False, num_classes=10)
+        save_file(other.state_dict(), tmp_path / "w.safetensors")
+        network = build({"kind": "timm", "backbone": TINY, "pretrained": str(tmp_path / "w.safetensors")})
+        assert torch.equal(network.backbone.conv1[0].weight, other.conv1[0].weight)
+
+    @pytest.mark.parametrize(
+        ("content", "problem"), [(None, "no such file"), (b"nonsense", f"holds no weights for {TINY}")]
+    )
+    def test_a_file_that_is_none(self, tmp_path, content, problem):
+        path = tmp_path / "w.safetensors"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(WeightsError, match=problem):
+            build({"kind": "timm", "backbone": TINY, "pretrained": str(path)})
+
+    def test_without_a_network_the_error_says_how_to_place_the_weights(self, monkeypatch, tmp_path):
+        def offline(*args, **options):
+            raise OSError("We couldn't connect to the hub")
+
+        monkeypatch.setattr(timm, "create_model", offline)
+        with pytest.raises(WeightsError, match=r'cannot be downloaded.*--set model.pretrained="FILE"'):
+            build({"kind": "timm", "backbone": TINY})
+
+    def test_frozen_parts_keep_weights_and_statistics_and_thaw_from_the_end(self):
+        model = {"kind": "timm", "backbone": TINY, "pretrained": False, "frozen": True, "unfreeze_every": 2}
+        network = build(model).train()
+        before = {name: value.clone() for name, value in network.backbone.state_dict().items()}
+        network(PIXELS)
+        assert all(torch.equal(before[name], value) for name, value in network.backbone.state_dict().items())
+        assert not any(p.requires_grad for p in network.backbone.parameters())
+        assert all(p.requires_grad for p in network.heads.parameters())
+        parts = [part for part in network.backbone.children() if list(part.parameters())]
+        network.thaw(3)
+        assert [all(p.requires_grad for p in part.parameters()) for part in parts] == [False] * (len(parts) - 1) + [
+            True
+        ]
+        assert [part.training for part in (network.backbone.bn1, network.backbone.layer4[0].bn1)] == [False, True]
+        network.thaw(100)
+        assert all(p.requires_grad for p in network.backbone.parameters())
+
+    def test_pictures_that_are_too_small(self):
+        with pytest.raises(WeightsError, match=r"give it a larger model.size"):
+            build({"kind": "timm", "backbone": "inception_resnet_v2", "pretrained": False})

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from mien.errors import RecipeError
-from mien.training.recipe import read_recipe
+from mien.training.recipe import Recipe
+from mien.training.recipe_files import read_recipe, write_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -13,15 +14,31 @@ def test_recipes_of_the_repository_are_right(path):
     assert read_recipe(path).name == path.stem
 
 
+HEADS = "name = 'a'\n[heads.fer7]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("name = 'a'\n[optimiser]\nepoch = 3", r"unknown key 'optimiser\.epoch'.*Did you mean 'epochs'\?"),
-        ("name = 'a'\n[optimizer]\nepochs = 3", r"unknown key 'optimizer'.*Did you mean 'optimiser'\?"),
-        ("name = 'a'\n[optimiser]\nepochs = 0", r"optimiser\.epochs = 0: .*greater than 0"),
-        ("name = 'a'\n[model]\nkind = 'resnet'", r"model\.kind = 'resnet'"),
+        (HEADS + "[loop]\nepoch = 3", r"unknown key 'loop\.epoch'.*Did you mean 'epochs'\?"),
+        (HEADS + "[optimizer]\nepochs = 3", r"unknown key 'optimizer'.*Did you mean 'optimiser'\?"),
+        (
+            HEADS + "[heads.ferplus8]\ntargets = 'votes'",
+            r"unknown key 'heads\.ferplus8\.targets'.*Did you mean 'target'",
+        ),
+        (HEADS + "[model]\nkind = 'cnn'\nstage = [[8]]", r"unknown key 'model\.stage'.*Did you mean 'stages'\?"),
+        (
+            HEADS + "[model]\nkind = 'mlp'\ndense = [{ unit = 8 }]",
+            r"model\.dense\.0\.units|unknown key 'model\.dense\.0\.unit'.*Did you mean 'units'\?",
+        ),
+        (HEADS + "[loop]\nepochs = 0", r"loop\.epochs = 0: .*greater than 0"),
+        (HEADS + "[model]\nkind = 'resnet'", r"model.*'resnet'.*'compact', 'cnn', 'mlp', 'timm', 'ensemble'"),
+        (HEADS + "target = 'present'", r"heads\.fer7: a single head learns from label or votes, not from present"),
+        (HEADS + "labels = 'fer9'", r"'fer9' is no label set"),
+        (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
+        ("name = 'a'", "heads"),
         ("seed = 1", "name"),
-        ("name = 'A B'", "name"),
+        ("name = 'A B'\n[heads.fer7]", "name"),
         ("name = ", "is not a recipe in TOML"),
     ],
 )
@@ -35,5 +52,34 @@ def test_wrong_recipes_are_explained_in_one_line(tmp_path, text, problem):
 
 
 def test_missing_recipe(tmp_path):
-    with pytest.raises(RecipeError, match="no such recipe"):
+    with pytest.raises(RecipeError, match=r"no such recipe"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_values_of_the_command_line_take_the_place_of_the_files(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(HEADS)
+    changes = ["loop.epochs=3", "model.kind=cnn", "model.stages=[[8], [16, 16]]", "optimiser.kind=adam", "seed = 4"]
+    read = read_recipe(path, changes)
+    assert (read.loop.epochs, read.optimiser.kind, read.seed) == (3, "adam", 4)
+    assert read.model.stages == ((8,), (16, 16))
+    with pytest.raises(RecipeError, match=r"unknown key 'loop\.epoch'.*Did you mean 'epochs'"):
+        read_recipe(path, ["loop.epoch=3"])
+    with pytest.raises(RecipeError, match=r"is not KEY=VALUE"):
+        read_recipe(path, ["loop.epochs"])
+    with pytest.raises(RecipeError, match=r"'name' is a value of the recipe"):
+        read_recipe(path, ["name.x=1"])
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_what_is_written_is_read_again(path, tmp_path):
+    recipe = read_recipe(path)
+    write_recipe(recipe, tmp_path / "again.toml")
+    assert read_recipe(tmp_path / "again.toml") == recipe
+
+
+def test_the_written_recipe_spells_out_every_default(tmp_path):
+    write_recipe(Recipe(name="a", heads={"fer7": {}}), tmp_path / "a.toml")
+    text = (tmp_path / "a.toml").read_text()
+    assert "[heads.fer7]" in text
+    assert "weight_decay = 0.0005" in text

@@ -1,13 +1,20 @@
-import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from mien.errors import OutputError, RecipeError, WeightsError
-from mien.training.lesson import Lesson
-from mien.training.run import load_network, train
+from mien.errors import DataError, OutputError, RecipeError, TrainingError, UsageError, WeightsError
+from mien.training import run as run_module
+from mien.training.curves import read_curves
+from mien.training.networks.building import load_network
+from mien.training.run import train
+from mien.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
 
@@ -17,55 +24,170 @@ def halves(drawn_samples):
     return drawn_samples.of_split("Training"), drawn_samples.of_split("PublicTest")
 
 
-def curve(run):
-    with (run / "curves" / "metrics.csv").open(newline="") as file:
-        return [(row["epoch"], row["val/loss"]) for row in csv.DictReader(file) if row["val/loss"]]
-
-
-class KilledError(Exception):
-    pass
-
-
-def test_a_run_leaves_what_is_needed_and_goes_on_where_it_was_killed(tmp_path, small_recipe, halves, monkeypatch):
-    recipe = small_recipe(3)
-    whole = train(recipe, *halves, tmp_path / "whole")
-    facts = json.loads((tmp_path / "whole" / "run.json").read_text())
-    assert 0 <= facts["epoch"] < 3
-    assert len(curve(tmp_path / "whole")) == 3
-
-    original = Lesson.on_train_epoch_start
-
-    def killed(self):
-        if self.current_epoch == 2:
-            raise KilledError
-        original(self)
-
-    monkeypatch.setattr(Lesson, "on_train_epoch_start", killed)
-    with pytest.raises(KilledError):
-        train(recipe, *halves, tmp_path / "broken")
-    monkeypatch.setattr(Lesson, "on_train_epoch_start", original)
-    with pytest.raises(WeightsError, match="holds no finished run"):
-        load_network(tmp_path / "broken", channels=1)
-    with pytest.raises(OutputError, match="go on with --resume"):
-        train(recipe, *halves, tmp_path / "broken")
-    resumed = train(recipe, *halves, tmp_path / "broken", resume=True)
-    first, second = load_file(whole), load_file(resumed)
-    assert first.keys() == second.keys()
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert curve(tmp_path / "broken")[-1] == curve(tmp_path / "whole")[-1]
-
-    read, network = load_network(tmp_path / "whole", channels=1)
-    assert read.name == "small"
+def test_a_run_leaves_what_is_needed(tmp_path, small_recipe, halves):
+    folder = train(small_recipe(3), *halves, tmp_path / "run")
+    facts = json.loads(folder.facts.read_text())
+    curves = read_curves(folder.curves)
+    assert curves.epochs == (1, 2, 3)
+    best = max(curves.values["validation/score"])
+    assert facts["validation/score"] == pytest.approx(best)
+    assert curves.values["validation/score"][facts["epoch"] - 1] == best
+    assert curves.heads == ("fer7", "ferplus8")
+    assert load_file(folder.last_weights).keys() == load_file(folder.weights).keys()
+    assert any(path.name.startswith("events.out.tfevents") for path in (folder.path / "log").iterdir())
+    read, network = load_network(folder)
+    assert read == small_recipe(3)
     assert not network.training
 
 
-def test_another_recipe_cannot_go_on(tmp_path, small_recipe, halves):
-    train(small_recipe(1), *halves, tmp_path / "run")
-    with pytest.raises(RecipeError, match="is not the recipe that"):
+KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from mien.data.samples import Samples
+from mien.training.recipe_files import read_recipe
+from mien.training.run import train
+
+draw = np.random.default_rng(0)
+samples = Samples(
+    ids=np.arange(192).astype(str),
+    crops=draw.integers(0, 256, (192, 1, 48, 48), dtype=np.uint8),
+    fer7=np.arange(192) % 7,
+    votes=draw.multinomial(10, [0.1] * 10, 192).astype(np.float32),
+    split=np.array(["Training"] * 192),
+)
+train(read_recipe(Path(sys.argv[1])), samples, samples.take(np.arange(64)), Path(sys.argv[2]), resume=True)
+"""
+
+
+def test_killed_at_epoch_3_and_resumed_gives_the_weights_of_the_unbroken_run(tmp_path, small_recipe):
+    small_recipe(6, model="kind = 'cnn'\nstages = [[8], [16]]\ndense = [{ units = 16, dropout = 0.5 }]")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "small.toml")]
+    broken, whole = RunFolder(tmp_path / "broken"), RunFolder(tmp_path / "whole")
+    process = subprocess.Popen([*command, str(broken.path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if broken.curves.exists() and read_curves(broken.curves).epochs[-1] == 3:
+            break
+        time.sleep(0.01)
+    assert process.poll() is None, "the run ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not broken.weights.exists()
+    for folder in (broken, whole):
+        subprocess.run([*command, str(folder.path)], check=True, capture_output=True)
+    for name in ("weights", "last_weights"):
+        first, second = (load_file(getattr(folder, name)) for folder in (broken, whole))
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    assert read_curves(broken.curves) == read_curves(whole.curves)
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path, small_recipe, halves):
+    folder = train(small_recipe(1), *halves, tmp_path / "run")
+    before = folder.weights.stat().st_mtime_ns
+    with pytest.raises(OutputError, match=r"go on with --resume"):
+        train(small_recipe(1), *halves, tmp_path / "run")
+    assert train(small_recipe(1), *halves, tmp_path / "run", resume=True) == folder
+    assert folder.weights.stat().st_mtime_ns == before
+    with pytest.raises(RecipeError, match=r"was started with another recipe.*'epochs': 1"):
         train(small_recipe(2), *halves, tmp_path / "run", resume=True)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, small_recipe, halves):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match=r"cannot be written"):
         train(small_recipe(1), *halves, tmp_path / "file" / "run")
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path, small_recipe, halves, monkeypatch):
+    recipe = small_recipe(3)
+    fit = run_module.lightning.Trainer.save_checkpoint
+
+    def full(trainer, *args, **options):
+        if trainer.current_epoch == 2:
+            raise OSError(28, "No space left on device")
+        fit(trainer, *args, **options)
+
+    monkeypatch.setattr(run_module.lightning.Trainer, "save_checkpoint", full)
+    with pytest.raises(OutputError, match=r"No space left on device.*go on with --resume"):
+        train(recipe, *halves, tmp_path / "run")
+    monkeypatch.undo()
+    assert train(recipe, *halves, tmp_path / "run", resume=True).weights.is_file()
+
+
+def test_a_loss_that_is_no_number(tmp_path, small_recipe, halves):
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf)"):
+        train(small_recipe(30, "optimiser.rate=1e18", "optimiser.average=0"), *halves, tmp_path / "run")
+
+
+def test_no_gpu_where_one_is_asked_for(tmp_path, small_recipe, halves, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UsageError, match=r"1 GPU asked for, 0 found; use --set loop.device=cpu"):
+        train(small_recipe(1, "loop.device=gpu"), *halves, tmp_path / "run")
+    with pytest.raises(UsageError, match=r"precision = 16 needs a GPU"):
+        train(small_recipe(1, "loop.device=cpu", "loop.precision='16'"), *halves, tmp_path / "run2")
+
+
+def test_a_class_without_pictures(tmp_path, small_recipe, halves):
+    training, validation = halves
+    with pytest.raises(DataError, match=r"no picture of 'Training' shows fear"):
+        train(small_recipe(1), training.take(training.fer7 != 2), validation, tmp_path / "run")
+
+
+def test_weights_of_another_architecture(tmp_path, small_recipe, halves):
+    folder = train(small_recipe(1), *halves, tmp_path / "run")
+    text = folder.recipe.read_text()
+    folder.recipe.write_text(text.replace("widths = [8, 16]", "widths = [8, 24]"))
+    with pytest.raises(WeightsError, match=r"is no checkpoint of the network in"):
+        load_network(folder)
+
+
+def test_an_unfinished_run_has_no_network(tmp_path):
+    with pytest.raises(WeightsError, match=r"holds no finished run"):
+        load_network(RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("optimiser.kind=adamw", "optimiser.rate=1e-3", "optimiser.schedule=plateau", "optimiser.average=0"),
+        ("optimiser.kind=adam", "optimiser.rate=1e-3", "optimiser.schedule=one-cycle", "optimiser.clip=1.0"),
+        ("optimiser.schedule=constant", "optimiser.warmup_epochs=1", "loop.monitor=loss", "loop.precision='32'"),
+    ],
+)
+def test_every_optimiser_and_schedule_runs(tmp_path, small_recipe, halves, changes):
+    folder = train(small_recipe(2, *changes), *halves, tmp_path / "run")
+    assert len(read_curves(folder.curves).epochs) == 2
+
+
+def test_early_stopping(tmp_path, small_recipe, halves):
+    recipe = small_recipe(40, "loop.patience=2", "optimiser.rate=1e-9", "optimiser.average=0")
+    folder = train(recipe, *halves, tmp_path / "run")
+    assert len(read_curves(folder.curves).epochs) < 12
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "kind = 'mlp'\ndense = [{ units = 8 }]",
+        "kind = 'timm'\nbackbone = 'resnet10t'\npretrained = false\nfrozen = true\nunfreeze_every = 1",
+    ],
+)
+def test_every_kind_of_network_trains(tmp_path, small_recipe, halves, model):
+    folder = train(small_recipe(2, model=model), *halves, tmp_path / "run")
+    assert load_network(folder)[0].model.kind in model
+
+
+def test_an_ensemble_is_its_members(tmp_path, small_recipe, halves, drawn_samples):
+    members = [train(small_recipe(1, f"seed={seed}"), *halves, tmp_path / f"m{seed}") for seed in (1, 2)]
+    model = f"kind = 'ensemble'\nmembers = {[str(member.path) for member in members]}"
+    folder = train(small_recipe(1, model=model), *halves, tmp_path / "both")
+    _, average = load_network(folder)
+    crops = torch.from_numpy(drawn_samples.crops)
+    with torch.inference_mode():
+        parts = [load_network(member)[1](crops)["fer7"].softmax(1) for member in members]
+        assert torch.allclose(average(crops)["fer7"].softmax(1), sum(parts) / 2, atol=1e-6)
+    other = small_recipe(1, "heads.raf6.task=multi", "heads.raf6.target=votes", model=model)
+    with pytest.raises(RecipeError, match=r"members must have the same heads"):
+        train(other, *halves, tmp_path / "other")

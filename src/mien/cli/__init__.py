@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mien import __version__
-from mien.cli import analyze, data, evaluate, experiments, explain, models, train
+from mien.cli import analyze, data, evaluate, experiments, explain, models, serve, train, video
 from mien.errors import MienError
 
 app = typer.Typer(
@@ -20,8 +20,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("analyze")(analyze.analyze)
+app.command("video")(video.video)
 app.command("evaluate")(evaluate.evaluate)
 app.command("explain")(explain.explain)
+app.command("serve")(serve.serve)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.command("compare")(experiments.compare)

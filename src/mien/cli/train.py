@@ -20,7 +20,7 @@ SetOption = Annotated[
 ]
 HEADLINES = {
     "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
-    "multi": ("macro_f1", "micro_f1", "sample_f1", "subset_accuracy", "hamming_loss"),
+    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_sample_f1", "tuned_hamming_loss", "map"),
     "gate": ("balanced_accuracy", "accuracy"),
 }
 
@@ -100,7 +100,7 @@ def print_scores(scores: list["Score"]) -> None:
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for (role, head), found in rows.items():
         by_name = {score.metric: score.estimate for score in found}
-        shown = next(names for names in HEADLINES.values() if names[0] in by_name and names[-1] in by_name)
+        shown = next(names for names in HEADLINES.values() if by_name.keys() >= set(names))
         main = by_name[shown[0]]
         words = [f"{shown[0]} {main.value:.2%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
         words += [f"{name} {by_name[name].value:.3f}" for name in shown[1:]]

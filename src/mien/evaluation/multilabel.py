@@ -1,5 +1,7 @@
 """Several labels a picture: thresholds, and how good the labels above them are."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
@@ -35,7 +37,23 @@ def fit_thresholds(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> 
     Returns:
         One threshold a label, 0 to 1; `NEVER` for a label that no picture has.
     """
-    return tuple(_best_threshold(scores[:, label], targets[:, label]) for label in range(scores.shape[1]))
+    return tuple(_best_threshold(scores[:, label], targets[:, label], _f1) for label in range(scores.shape[1]))
+
+
+def fit_gate_threshold(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Find for each label the threshold that maximises balanced accuracy on validation data.
+
+    A gate's data has as many of each side as somebody collected, which says nothing about the pictures that it will
+    see: so both sides weigh alike (Youden 1950, "Index for rating diagnostic tests").
+
+    Args:
+        scores: (n, labels) probabilities of validation pictures.
+        targets: (n, labels) bool, which are present.
+
+    Returns:
+        One threshold a label, 0 to 1; `NEVER` for a label that no picture has.
+    """
+    return tuple(_best_threshold(scores[:, label], targets[:, label], _youden) for label in range(scores.shape[1]))
 
 
 def said(predictions: Predictions, *, tuned: bool) -> NDArray[np.bool_]:
@@ -141,16 +159,29 @@ def _at(
     return {prefix + name: float(value) for name, value in found.items()}
 
 
-def _best_threshold(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> float:
+def _f1(hits: NDArray[np.int64], said: NDArray[np.int64], present: int) -> NDArray[np.float64]:
+    return 2 * hits / (said + present)
+
+
+def _youden(hits: NDArray[np.int64], said: NDArray[np.int64], present: int) -> NDArray[np.float64]:
+    absent = max(len(said) - present, 1)
+    return hits / present - (said - hits) / absent
+
+
+def _best_threshold(
+    scores: NDArray[np.floating],
+    targets: NDArray[np.bool_],
+    quality: Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.float64]],
+) -> float:
     if not targets.any():
         return NEVER
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order].astype(np.float64)
-    hits = np.cumsum(targets[order])
-    f1 = 2 * hits / (np.arange(1, len(ranked) + 1) + targets.sum())
+    hits = np.cumsum(targets[order], dtype=np.int64)
+    found = quality(hits, np.arange(1, len(ranked) + 1), int(targets.sum()))
     # Only after the last of equal scores can a threshold stand.
     ends = np.append(ranked[:-1] > ranked[1:], True)
-    best = int(np.flatnonzero(ends & (f1 == f1[ends].max()))[-1])
+    best = int(np.flatnonzero(ends & (found == found[ends].max()))[-1])
     below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
     middle = float((ranked[best] + below) / 2)
     return middle if middle > below else float(ranked[best])  # between neighbouring floats there is no middle

@@ -21,7 +21,15 @@ from mien.training.networks.building import load_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 
-SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "hamming_loss", "top3_accuracy")
+SHOWN = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "top3_accuracy",
+    "tuned_macro_f1",
+    "tuned_micro_f1",
+    "tuned_hamming_loss",
+)
 """The metrics that a comparison shows, where a head has them."""
 
 
@@ -128,8 +136,8 @@ def comparison_figure(rows: Sequence[Compared]) -> Figure:
 
 
 def main_metric(row: Compared) -> str:
-    """Return the metric that a row is judged by: accuracy for one label, macro-F1 for several."""
-    return "accuracy" if "accuracy" in row.metrics else "macro_f1"
+    """Return the metric that a row is judged by: accuracy for one label or a gate, macro-F1 for several labels."""
+    return "accuracy" if "accuracy" in row.metrics else "tuned_macro_f1"
 
 
 def _finished(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> RunFolder:

@@ -21,6 +21,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from openpyxl import Workbook
 from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.data.samples import Samples
@@ -136,9 +137,9 @@ def write_record(study: optuna.Study, output: Path) -> None:
     sheet.title = "trials"
     for row in [header, *sorted(rows, key=lambda row: -(row[2] if row[2] != "" else -1))]:
         sheet.append(row)
-    for cell in sheet[1]:
+    for number, cell in enumerate(sheet[1], start=1):
         cell.font = Font(bold=True)
-        sheet.column_dimensions[cell.column_letter].width = max(12, len(str(cell.value)) + 2)
+        sheet.column_dimensions[get_column_letter(number)].width = max(12, len(str(cell.value)) + 2)
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = sheet.dimensions
     with written_whole(output / "trials.xlsx") as temporary:

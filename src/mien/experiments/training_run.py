@@ -1,6 +1,5 @@
 """One command's work: read the data, train, finish."""
 
-import os
 from pathlib import Path
 
 from lightning.pytorch.callbacks import Callback
@@ -8,7 +7,7 @@ from lightning.pytorch.callbacks import Callback
 from mien.experiments.finishing import Score, finish_run
 from mien.experiments.roles import read_roles
 from mien.training.recipe import Recipe
-from mien.training.run import train
+from mien.training.run import process_rank, train
 from mien.training.run_folder import RunFolder
 
 
@@ -32,6 +31,6 @@ def run_recipe(
     """
     roles = read_roles(recipe, data)
     folder = train(recipe, roles["training"], roles["validation"], output, resume=resume, callbacks=callbacks)
-    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) != 0:  # as Lightning's launchers count
+    if process_rank() > 0:
         return folder, None
     return folder, finish_run(folder, roles, data=data)

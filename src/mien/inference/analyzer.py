@@ -1,12 +1,13 @@
 """Picture in, labelled faces out: image, detector, crops and scores in a row."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import PictureError, UsageError
+from mien.errors import PictureError, UsageError, VideoError
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import open_detector
 from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
@@ -14,6 +15,11 @@ from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import DEFAULT_MODEL, emotion_model
 from mien.results import Emotions, Face, FaceResult, ImageResult
+
+if TYPE_CHECKING:
+    from mien.inference.video.analyzer import VideoSettings
+    from mien.inference.video.frames import FilmSource
+    from mien.video_results import FrameResult
 
 
 class Analyzer:
@@ -46,7 +52,7 @@ class Analyzer:
         if self.head.task == "gate":
             raise UsageError(f"head {self.head.name!r} says face or not, no emotion; choose another with labels=")
         self.detector = open_detector(detector, spec=self.card.crop)
-        self._max_pixels = max_pixels
+        self.max_pixels = max_pixels
 
     def read(self, source: PictureSource) -> NDArray[np.uint8]:
         """Decode a picture the way `analyze` does: (height, width, 3) uint8 RGB, upright.
@@ -54,7 +60,7 @@ class Analyzer:
         Raises:
             PictureError: it cannot be used as a picture.
         """
-        return read_picture(source, max_pixels=self._max_pixels)
+        return read_picture(source, max_pixels=self.max_pixels)
 
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Score crops that `mien.inference.crops.crop_faces` has made, all in one pass.
@@ -126,3 +132,46 @@ class Analyzer:
     def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
         emotions = Emotions(self.head.labels, probabilities)
         return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))
+
+    def analyze_video(
+        self,
+        source: "FilmSource",
+        *,
+        settings: "VideoSettings | None" = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        every: int = 1,
+        on_problem: Callable[[str], None] | None = None,
+    ) -> Iterator["FrameResult"]:
+        """Analyze a film, frame by frame, while it is decoded; memory does not grow with its length.
+
+        Args:
+            source: a video file, a folder of pictures, the address of a stream or the number of a camera.
+            settings: how faces are followed and scores smoothed.
+            start_s: no frames before this, in seconds on the film's own clock.
+            end_s: no frames from this on, in seconds.
+            every: only each n-th frame.
+            on_problem: told in one line what of the film is lost; None raises, after the results of all that could
+                be decoded.
+
+        Yields:
+            One result a frame, in order, without a face too.
+
+        Raises:
+            VideoError: it is no film, has no frame, or ends early.
+            MissingExtraError: PyAV or SciPy is not installed.
+        """
+        from mien.inference.video.analyzer import VideoAnalyzer
+        from mien.inference.video.film import follow_film
+        from mien.inference.video.frames import Part, open_film
+
+        problems: list[str] = []
+        part = Part(start_s, end_s, every)
+        film = open_film(source, max_pixels=self.max_pixels)
+        try:
+            video = VideoAnalyzer(self, settings, source=film.name)
+            yield from follow_film(film, video, part, on_problem=on_problem or problems.append)
+        finally:
+            film.close()
+        if problems:
+            raise VideoError("; ".join(problems))

@@ -1,8 +1,11 @@
-"""The curves of a run: what Lightning logged, as one table with a row an epoch, and where it began to overfit."""
+"""The curves of a run: losses and scores of each epoch, and where it began to overfit."""
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
 
 from mien.files import written_whole
 
@@ -48,30 +51,41 @@ class Curves:
         )
 
 
-def write_curves(log: Path, path: Path) -> None:
-    """Put what Lightning logged in several rows an epoch into one row an epoch.
+class CurvesWriter(Callback):
+    """Adds a row to the curves after every epoch.
 
     Args:
-        log: the CSV file of Lightning's logger.
-        path: the CSV file to write.
-
-    Raises:
-        OutputError: the file cannot be written.
+        path: the CSV file. A resumed run keeps the rows up to its checkpoint.
     """
-    rows: dict[int, dict[str, str]] = {}
-    with log.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            # A resumed run logs its interrupted epoch again; the later row holds.
-            rows.setdefault(int(row["epoch"]), {}).update({key: value for key, value in row.items() if value})
-    columns = sorted({key for row in rows.values() for key in row if "/" in key})
-    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", *columns])
-        writer.writerows([epoch + 1, *(row.get(key, "") for key in columns)] for epoch, row in sorted(rows.items()))
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the rows of the epochs that will not be run again."""
+        if trainer.current_epoch > 0 and self._path.is_file():
+            curves = read_curves(self._path)
+            self._rows = [
+                {"epoch": epoch} | {name: values[place] for name, values in curves.values.items()}
+                for place, epoch in enumerate(curves.epochs)
+                if epoch <= trainer.current_epoch
+            ]
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write; validation has run by now."""
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" in name}
+        self._rows.append({"epoch": trainer.current_epoch + 1} | metrics)
+        if not trainer.is_global_zero:
+            return
+        with written_whole(self._path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(self._rows[-1]))
+            writer.writeheader()
+            writer.writerows(self._rows)
 
 
 def read_curves(path: Path) -> Curves:
-    """Read what `write_curves` wrote."""
+    """Read what `CurvesWriter` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     columns = [key for key in rows[0] if key != "epoch"]

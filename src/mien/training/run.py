@@ -2,8 +2,7 @@
 
 RUN/recipe.toml         the recipe as run, every value spelled out
 RUN/checkpoints/        best.ckpt and last.ckpt, written once an epoch
-RUN/log/                the curves as TensorBoard and CSV write them while training
-RUN/curves.csv          one row an epoch
+RUN/curves.csv          one row an epoch, written as it goes; RUN/log/ has the same for TensorBoard
 RUN/best.safetensors    the weights of the chosen epoch, averaged where the recipe says so, written at the end
 RUN/last.safetensors    the weights after the last epoch
 RUN/run.json            versions, device, the chosen epoch, its score
@@ -20,7 +19,7 @@ from typing import Any, Literal
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from safetensors.torch import save_file
 from torch import Tensor
@@ -29,7 +28,7 @@ from mien.data.samples import Samples
 from mien.errors import OutputError, RecipeError, UsageError, import_extra
 from mien.files import written_whole
 from mien.provenance import commit
-from mien.training.curves import write_curves
+from mien.training.curves import CurvesWriter
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
@@ -81,17 +80,17 @@ def train(
     if recipe.member_runs():
         return _keep_ensemble(folder, recipe)
     keep_freed_memory()
+    by_score = recipe.loop.monitor == "score"
     chooser = ModelCheckpoint(
         dirpath=folder.checkpoints,
         filename="best",
-        monitor=SCORE if recipe.loop.monitor == "score" else LOSS,
-        mode="max" if recipe.loop.monitor == "score" else "min",
-        save_last=True,
+        monitor=SCORE if by_score else LOSS,
+        mode="max" if by_score else "min",
         enable_version_counter=False,
     )
     started = time.monotonic()
     lesson = Lesson(recipe, training, validation, load=checkpoint is None)
-    trainer = _trainer(recipe, folder, [*_callbacks(recipe, chooser), *callbacks])
+    trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         try:
@@ -105,7 +104,14 @@ def train(
     return folder
 
 
+def process_rank() -> int:
+    """Return which of the processes of a run on several devices this is; 0 is the first, or the only one."""
+    return int(getattr(rank_zero_only, "rank", 0))
+
+
 def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
+    if process_rank() > 0:  # the first process has checked and written by now: it has started this one
+        return folder.last_checkpoint if folder.last_checkpoint.exists() else None
     if folder.recipe.exists() and not resume:
         raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
     if folder.recipe.exists():
@@ -158,8 +164,12 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
     )
 
 
-def _callbacks(recipe: Recipe, chooser: ModelCheckpoint) -> list[Callback]:
-    callbacks: list[Callback] = [chooser, RichProgressBar(leave=True)]
+def _callbacks(recipe: Recipe, folder: RunFolder, chooser: ModelCheckpoint) -> list[Callback]:
+    # A callback of its own, after the chooser: its save_last writes only where the epoch is the best so far.
+    last = ModelCheckpoint(
+        dirpath=folder.checkpoints, filename=folder.last_checkpoint.stem, every_n_epochs=1, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [CurvesWriter(folder.curves), chooser, last, RichProgressBar(leave=True)]
     if recipe.optimiser.average:
         callbacks.append(WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)))
     if recipe.loop.patience:
@@ -168,10 +178,7 @@ def _callbacks(recipe: Recipe, chooser: ModelCheckpoint) -> list[Callback]:
 
 
 def _loggers(recipe: Recipe, folder: RunFolder) -> list[Logger]:
-    loggers: list[Logger] = [
-        CSVLogger(folder.path, name=None, version="log"),
-        TensorBoardLogger(folder.path, name=None, version="log"),
-    ]
+    loggers: list[Logger] = [TensorBoardLogger(folder.path, name=None, version="log")]
     if recipe.loop.mlflow:
         import_extra("mlflow", extra="mlflow", purpose="loop.mlflow")
         from lightning.pytorch.loggers import MLFlowLogger
@@ -191,7 +198,6 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
 
 @rank_zero_only
 def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seconds: float) -> None:
-    write_curves(folder.path / "log" / "metrics.csv", folder.curves)
     content = _weights_of(Path(chooser.best_model_path))
     last = _weights_of(folder.last_checkpoint)
     facts = {

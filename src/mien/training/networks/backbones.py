@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mien.errors import WeightsError, unknown_name
+from mien.training.model_recipe import Backbone
 from mien.training.networks.parts import Heads, channels_last
-from mien.training.recipe import Backbone
 
 
 class BackboneNet(nn.Module):

@@ -5,10 +5,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mien.errors import RecipeError, WeightsError
+from mien.training.model_recipe import Backbone, Cnn, Compact, Ensemble, Mlp
 from mien.training.networks.compact import CompactNet
 from mien.training.networks.ensemble import Average
 from mien.training.networks.plain import Perceptron, PlainCnn
-from mien.training.recipe import Backbone, Cnn, Compact, Ensemble, Mlp, Recipe
+from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 
@@ -84,7 +85,7 @@ def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
         member, network = load_network(RunFolder(run))
         if member.labels() != recipe.labels() or member.crop != recipe.crop:
             raise RecipeError(
-                f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} pixels, "
+                f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} px, "
                 f"the ensemble {', '.join(recipe.labels())} on {recipe.crop.color} of {recipe.crop.size}; members must "
                 "have the same heads, labels and crops"
             )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mien.training.recipe import Layer
+from mien.training.model_recipe import Layer
 
 
 class Standardise(nn.Module):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from mien.training.model_recipe import Cnn, Mlp
 from mien.training.networks.parts import Heads, Standardise, channels_last
-from mien.training.recipe import Cnn, Mlp
 
 
 class PlainCnn(nn.Module):

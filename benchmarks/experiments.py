@@ -1,0 +1,84 @@
+"""What the recipes reached here, beside what the projects that they repeat published.
+
+    python benchmarks/experiments.py runs
+
+Reads the finished runs in the folder, the recipe as run included, and writes results/experiments.csv: one row for each
+head on the test split. A run of a part of the data, or of fewer epochs than its recipe says, is marked as a trial: it
+shows that the recipe runs, and nothing else.
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+from measurements import RESULTS
+from mien.experiments.finishing import read_scores
+from mien.files import written_whole
+from mien.training.recipe_files import read_recipe
+from mien.training.run_folder import RunFolder
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "top3_accuracy",
+    "macro_f1",
+    "tuned_macro_f1",
+    "tuned_micro_f1",
+    "tuned_sample_f1",
+    "tuned_hamming_loss",
+    "tuned_subset_accuracy",
+)
+RECIPES = RESULTS.parent.parent / "recipes"
+
+
+def main() -> None:
+    """Collect."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    found: list[dict[str, str]] = []
+    for file in sorted(parser.parse_args().runs.glob("*/scores.csv")):
+        found += rows_of(RunFolder(file.parent))
+    columns = list(dict.fromkeys(key for row in found for key in row))
+    path = RESULTS / "experiments.csv"
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.DictWriter(target, columns, restval="")
+        writer.writeheader()
+        writer.writerows(found)
+    print(f"{len(found)} rows: {path}")
+
+
+def rows_of(folder: RunFolder) -> list[dict[str, str]]:
+    """Return one row for each head of a run."""
+    run = read_recipe(folder.recipe)
+    meant = read_recipe(RECIPES / f"{run.name}.toml")
+    facts = json.loads(folder.facts.read_text()) if folder.facts.is_file() else {}
+    with folder.scores.open(newline="", encoding="utf-8") as file:
+        traced = next(csv.DictReader(file))
+    rows = []
+    for head in run.heads:
+        scores = {
+            (score.role, score.metric): score.estimate for score in read_scores(folder.scores) if score.head == head
+        }
+        count = next(score.n for score in read_scores(folder.scores) if (score.role, score.head) == ("test", head))
+        row = {
+            "recipe": run.name,
+            "published": meant.published,
+            "head": head,
+            "trial": str(run.data.limit > 0 or run.loop.epochs < meant.loop.epochs),
+            "epochs": str(facts.get("epochs", "")),
+            "split": run.data.test,
+            "n": str(count),
+        }
+        for metric in METRICS:
+            if ("test", metric) in scores:
+                estimate = scores["test", metric]
+                row[f"validation_{metric}"] = f"{scores['validation', metric].value:.6f}"
+                row |= {metric: f"{estimate.value:.6f}"}
+                row |= {f"{metric}_low": f"{estimate.low:.6f}", f"{metric}_high": f"{estimate.high:.6f}"}
+        rows.append(row | {key: traced[key] for key in ("sha256", "data", "device", "commit", "date")})
+    return rows
+
+
+if __name__ == "__main__":
+    main()

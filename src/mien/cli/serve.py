@@ -1,0 +1,139 @@
+"""mien serve: the HTTP API and the page."""
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.errors import OutputError, UsageError, import_extra
+
+GRACE_S = 10
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option("--host", help="The address to listen at; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes any free one.")] = 8000,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
+    ] = "mien-compact",
+    detector: Annotated[
+        str, typer.Option("--detector", "-d", help="[b]auto[/], [b]yunet[/], [b]haar[/] or [b]whole[/].")
+    ] = "auto",
+    labels: Annotated[
+        str | None, typer.Option("--labels", "-l", help="The head that answers, such as [b]fer7[/] or [b]ferplus8[/].")
+    ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the key that requests must carry; or set MIEN_API_KEY. Without: no key."),
+    ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option(help="Pages of this other server may ask, such as https://example.org.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name by which the server may be called; at 127.0.0.1 its own names are allowed already."),
+    ] = None,
+    cores: Annotated[int, typer.Option(min=0, help="Steps of work at the same time; 0 takes one per core.")] = 0,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="Refuse larger requests with pictures.")] = 32.0,
+    max_film_megabytes: Annotated[float, typer.Option(min=0.001, help="Refuse larger films.")] = 256.0,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger pictures and frames.")] = 50.0,
+    max_seconds: Annotated[float, typer.Option(min=0.1, help="Analyse no more than this of a film.")] = 600.0,
+    max_requests: Annotated[
+        int, typer.Option(min=1, help="Requests in work or waiting; more are told to come back (429).")
+    ] = 64,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds for a request to arrive, and to be answered.")
+    ] = 60.0,
+) -> None:
+    """Serve an HTTP API (described at /openapi.json) and a page that uses it.
+
+    Listens to this machine only, unless told otherwise. Nothing that is sent is stored, nothing of it is logged.
+
+    Example: mien serve --port 8000
+    """
+    purpose = "mien serve"
+    uvicorn = import_extra("uvicorn", extra="web", purpose=purpose)
+    import_extra("fastapi", extra="web", purpose=purpose)
+    import cv2
+
+    from mien.web.app import create_app
+    from mien.web.settings import MIB, Limits, Settings
+
+    limits = Limits(
+        max_bytes=int(max_megabytes * MIB),
+        max_film_bytes=int(max_film_megabytes * MIB),
+        max_pixels=int(max_megapixels * 1e6),
+        max_film_s=max_seconds,
+        max_requests=max_requests,
+        timeout_s=timeout,
+    )
+    names = tuple(allow_host or ())
+    settings = Settings(
+        model=model,
+        detector=detector,
+        labels=labels,
+        api_key=_api_key(api_key_file),
+        origins=tuple(origin.rstrip("/") for origin in cors or ()),
+        hosts=(*LOOPBACK, *names) if host in LOOPBACK else names,
+        cores=cores or os.cpu_count() or 1,
+        limits=limits,
+    )
+    cv2.setNumThreads(1)  # requests share the cores, not the steps of one request
+    app = create_app(settings)
+    listener = _listen(host, port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            ws_max_size=limits.max_frame_bytes,
+            ws_max_queue=2,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    _greet(listener, host, has_key=settings.api_key is not None)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, once it has stopped
+        server.run(sockets=[listener])
+
+
+def _api_key(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get("MIEN_API_KEY") or None
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: no key can be read from it ({error}); give a text file with one line") from error
+    if not key:
+        raise UsageError(f"{file}: is empty; write the key into it, one line")
+    return key
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"cannot listen at {host}, port {port} ({reason}); choose another port with --port, or 0 for any free one"
+        ) from error
+
+
+def _greet(listener: socket.socket, host: str, *, has_key: bool) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    print(f"mien serves at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)", flush=True)
+    if host not in LOOPBACK and not has_key:
+        print(
+            "mien: other machines can ask this server, and it has no key; set one with MIEN_API_KEY or --api-key-file",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,225 @@
+"""The work of `mien video`: which films, where everything goes, one film after the other."""
+
+import glob
+import re
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from mien import __version__
+from mien.cli.progress import progress_bar
+from mien.errors import MienError, OutputError, UsageError
+from mien.files import check_writable
+from mien.film.journal import Journal
+from mien.film.recording import Recorder, Stopped
+from mien.film.summary import Summary
+from mien.film.tables import check_table, save_events, save_frames
+from mien.film.timeline import FORMATS, check_plot
+from mien.inference.analyzer import Analyzer
+from mien.inference.video.analyzer import VideoSettings
+from mien.inference.video.frames import VIDEO_SUFFIXES, Part, is_address, open_film, pictures_in
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where everything goes.
+
+    Attributes:
+        table: a row a face and frame.
+        events: a row an event.
+        annotate: an MP4 file, or a folder for one of each film.
+        plot: a picture, or a folder for one of each film.
+    """
+
+    table: Path | None
+    events: Path | None
+    annotate: Path | None
+    plot: Path | None
+
+    def check(self, films: Sequence[str]) -> None:
+        """Find out before the work begins whether everything can be written.
+
+        Raises:
+            UsageError: an ending that is not known, or one file for several films.
+            MissingExtraError: an extra is not installed.
+            OutputError: a place cannot be written.
+        """
+        for table in (self.table, self.events):
+            if table is not None:
+                check_table(table)
+        for film in films:
+            annotated, plot = self.annotated_of(film, films), self.plot_of(film, films)
+            if annotated is not None:
+                if annotated.resolve() == Path(film).resolve():
+                    raise UsageError(f"{annotated}: is the film itself; --annotate takes another name")
+                check_writable(annotated)
+            if plot is not None:
+                check_plot(plot)
+
+    def annotated_of(self, film: str, films: Sequence[str]) -> Path | None:
+        """Return where the annotated copy of a film goes."""
+        return _place(self.annotate, film, films, endings=(".mp4",), option="--annotate")
+
+    def plot_of(self, film: str, films: Sequence[str]) -> Path | None:
+        """Return where the timeline of a film goes."""
+        return _place(self.plot, film, films, endings=FORMATS, option="--plot")
+
+
+def find_films(given: Sequence[str]) -> list[str]:
+    """Return the films that files, folders, globs and addresses stand for, each once.
+
+    A folder with films in it (or in its subfolders) stands for those, one with pictures for the film that they are.
+
+    Raises:
+        UsageError: nothing matches, or a folder holds neither.
+    """
+    films: dict[str, None] = {}
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+            if not found and not pictures_in(path):
+                raise UsageError(f"{name}: no films in this folder, and no pictures that could be the frames of one")
+            films.update(dict.fromkeys(map(str, found or [path])))
+        elif glob.has_magic(name) and not path.exists() and not is_address(name):
+            found = sorted(p for p in map(Path, glob.glob(name, recursive=True)) if p.is_file())
+            if not found:
+                raise UsageError(f"{name}: no file matches; check the pattern")
+            films.update(dict.fromkeys(map(str, found)))
+        else:
+            films[name] = None
+    return list(films)
+
+
+@dataclass
+class Done:
+    """What came of the work.
+
+    Attributes:
+        films: what was seen in each.
+        failures: in one line each what went wrong.
+        resumed: frames that an interrupted run had left.
+    """
+
+    films: dict[str, Summary] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    resumed: int = 0
+
+
+def work(
+    analyzer: Analyzer, films: Sequence[str], outputs: Outputs, *, part: Part, settings: VideoSettings, rate: float
+) -> Done:
+    """Analyze films, and write everything.
+
+    Raises:
+        UsageError: what an interrupted run has left belongs to other options.
+        OutputError: a table cannot be written.
+    """
+    facts = {
+        "films": list(films),
+        "mien": __version__,
+        "model": analyzer.card.sha256,
+        "labels": analyzer.head.name,
+        "detector": analyzer.detector.name,
+        "rate": rate,
+    }
+    done = Done()
+    with _journal_path(outputs) as path, Journal(path, facts | asdict(settings) | asdict(part)) as journal:
+        done.resumed = sum(state.frames for state in journal.films.values())
+        with _interrupt() as asked:
+            recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)
+            try:
+                for name in films:
+                    _record(recorder, name, films, outputs, done, rate=rate, max_pixels=analyzer.max_pixels)
+            except Stopped:
+                frames = sum(state.frames for state in journal.films.values())
+                kept = outputs.table or outputs.events
+                remedy = (
+                    f"run the same command again to go on from there (kept in {path})" if kept else "nothing is kept"
+                )
+                done.failures.append(f"interrupted after {frames} frames; {remedy}")
+                return done
+            except OutputError as error:
+                done.failures.append(str(error))
+                return done
+        done.failures += [problem for state in journal.films.values() for problem in state.problems]
+        if outputs.table is not None:
+            save_frames(journal.all_frames(), outputs.table, labels=analyzer.head.labels)
+        if outputs.events is not None:
+            save_events(journal.all_frames(), outputs.events)
+        path.unlink()
+    return done
+
+
+def _record(
+    recorder: Recorder,
+    name: str,
+    films: Sequence[str],
+    outputs: Outputs,
+    done: Done,
+    *,
+    rate: float,
+    max_pixels: int,
+) -> None:
+    try:
+        with closing(open_film(name, rate=rate, max_pixels=max_pixels)) as film:
+            what = f"frames of {Path(name).name}" if len(films) > 1 else "frames"
+            with progress_bar(what, total=film.expected_frames(recorder.part)) as advance:
+                done.films[name] = recorder.record(
+                    film,
+                    annotated=outputs.annotated_of(name, films),
+                    plot=outputs.plot_of(name, films),
+                    on_frame=lambda: advance.by(1),
+                )
+    except OutputError:
+        raise
+    except MienError as error:  # one bad film among many: the rest is kept
+        if len(films) == 1 and name not in done.films and isinstance(error, UsageError):
+            raise
+        done.failures.append(str(error))
+
+
+def _place(given: Path | None, film: str, films: Sequence[str], *, endings: Sequence[str], option: str) -> Path | None:
+    # A name with a known ending is a file, any other a folder.
+    if given is None:
+        return None
+    if given.suffix.lower() in endings and not given.is_dir():
+        if len(films) > 1:
+            raise UsageError(f"{option} {given}: is one file, but there are {len(films)} films; give a folder")
+        return given
+    if given.suffix and not given.is_dir():
+        raise UsageError(f"{option} {given}: must be a folder, or a name that ends in {', '.join(endings)}")
+    stems = [re.sub(r"[^\w.-]+", "_", Path(name).stem) or "film" for name in films]
+    place = list(films).index(film)
+    again = stems[:place].count(stems[place])  # films of the same name from several folders
+    return given / f"{stems[place]}{f'-{again + 1}' if again else ''}{endings[0]}"
+
+
+@contextmanager
+def _journal_path(outputs: Outputs) -> Iterator[Path]:
+    # Beside the first table, where a kill leaves it; in a temporary folder where there is no table to go on with.
+    table = outputs.table or outputs.events
+    if table is not None:
+        yield table.with_name(f"{table.name}.journal")
+        return
+    with tempfile.TemporaryDirectory(prefix="mien-") as folder:
+        yield Path(folder) / "journal"
+
+
+@contextmanager
+def _interrupt() -> Iterator[Callable[[], bool]]:
+    # The first Ctrl-C ends the work in good order, the second one at once.
+    asked: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)

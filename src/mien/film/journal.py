@@ -1,0 +1,176 @@
+"""What is known of some films so far, in a file that survives a kill.
+
+A journal holds one JSON object a line: what the run is, then for each film its beginning, its frames as they come, and
+its end. A line that a kill has cut in two is dropped when the journal is opened again. The frames are enough to go on:
+`mien.inference.video.analyzer.VideoAnalyzer.replay` takes them in as if it had just seen them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from mien.errors import OutputError, UsageError
+from mien.video_results import FrameResult
+
+VERSION = 1
+
+
+@dataclass
+class FilmState:
+    """How far a film has come.
+
+    Attributes:
+        stamp: what tells this version of the film's file from another.
+        start: where in the journal its frames begin, in bytes.
+        frames: how many are there.
+        ended: whether it is complete.
+        problems: what was lost of it.
+    """
+
+    stamp: Mapping[str, Any]
+    start: int
+    frames: int = 0
+    ended: bool = False
+    problems: tuple[str, ...] = ()
+
+
+class Journal:
+    """Frames of films on disk. Use it as a context manager.
+
+    Args:
+        path: the file; one that is there is gone on with.
+        run: everything that decides about the results, plain types; a journal of another run is refused.
+
+    Attributes:
+        films: by name, those that have begun.
+
+    Raises:
+        UsageError: the file belongs to another run, or is no journal.
+        OutputError: it cannot be read or written.
+    """
+
+    def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
+        self.path = path
+        self.films: dict[str, FilmState] = {}
+        self._run = json.loads(json.dumps(run))
+        self._current: FilmState | None = None
+        try:
+            self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+        try:
+            self._file.truncate(self._read())
+            self._file.seek(0, 2)
+            if self._file.tell() == 0:
+                self._write({"journal": VERSION, "run": self._run})
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def begin(self, film: str, stamp: Mapping[str, Any]) -> FilmState:
+        """Start with a film, or go on with it.
+
+        Args:
+            film: its name.
+            stamp: what tells this version of its file from another, plain types.
+
+        Raises:
+            UsageError: the file is not the one whose first frames are known.
+            OutputError: the disk is full.
+        """
+        if film not in self.films:
+            self._write({"film": film, "stamp": stamp})
+            self.films[film] = FilmState(json.loads(json.dumps(stamp)), self._file.tell())
+        state = self.films[film]
+        if state.stamp != json.loads(json.dumps(stamp)):
+            raise UsageError(
+                f"{film}: has changed since its first {state.frames} frames were written to {self.path}; delete that "
+                "file to start afresh"
+            )
+        self._current = state
+        return state
+
+    def write(self, result: FrameResult) -> None:
+        """Add a frame of the film that was begun last.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        assert self._current is not None
+        self._write(result.to_dict())
+        self._current.frames += 1
+
+    def end(self, film: str, problems: Sequence[str]) -> None:
+        """Note that a film is complete, and what was lost of it.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        self._write({"end": film, "problems": list(problems)})
+        self.films[film].ended, self.films[film].problems = True, tuple(problems)
+
+    def frames(self, film: str) -> Iterator[FrameResult]:
+        """Yield the frames of a film that are known now, while others are written."""
+        state = self.films[film]
+        with self.path.open("rb") as file:
+            file.seek(state.start)
+            for _ in range(state.frames):
+                yield FrameResult.from_dict(json.loads(file.readline()))
+
+    def all_frames(self) -> Iterator[FrameResult]:
+        """Yield the frames of all films."""
+        for film in self.films:
+            yield from self.frames(film)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line).encode("ascii") + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again, it goes "
+                "on where it stopped"
+            ) from error
+
+    def _read(self) -> int:
+        # Returns where the last whole line ends.
+        end = 0
+        film = ""
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                content = json.loads(line)
+                if end == 0:
+                    self._check_run(content["journal"], content["run"])
+                elif "film" in content:
+                    film = content["film"]
+                    self.films[film] = FilmState(content["stamp"], end + len(line))
+                elif "end" in content:
+                    self.films[film].ended, self.films[film].problems = True, tuple(content["problems"])
+                else:
+                    self.films[film].frames += 1
+            except (ValueError, KeyError, TypeError) as error:
+                raise UsageError(f"{self.path}: is not a journal of `mien video`; delete it or move it away") from error
+            end += len(line)
+        return end
+
+    def _check_run(self, version: int, run: Mapping[str, Any]) -> None:
+        if version == VERSION and run == self._run:
+            return
+        keys = [key for key in self._run if run.get(key) != self._run[key]] or ["version"]
+        raise UsageError(
+            f"{self.path}: holds the beginning of another run (other {', '.join(keys)}); give the same options as then "
+            "to go on with it, or delete it to start afresh"
+        )

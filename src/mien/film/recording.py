@@ -1,0 +1,127 @@
+"""A film -> everything that is made of it in one pass: journal, annotated copy, timeline, summary."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from mien.film.annotated import annotated_film
+from mien.film.drawing import draw_frame
+from mien.film.journal import Journal
+from mien.film.summary import Summary
+from mien.film.thumbnails import Thumbnails
+from mien.film.timeline import draw_timeline
+from mien.inference.analyzer import Analyzer
+from mien.inference.video.analyzer import VideoAnalyzer, VideoSettings
+from mien.inference.video.film import follow_film
+from mien.inference.video.frames import Film, Part
+
+
+class Stopped(Exception):  # noqa: N818  (not an error: somebody asked for it)
+    """The work on a film was interrupted; the journal knows where to go on."""
+
+
+class Recorder:
+    """Analyzes films into a journal.
+
+    Args:
+        analyzer: finds and scores the faces.
+        journal: takes the frames, and gives those of an interrupted run.
+        part: which frames are wanted.
+        settings: how faces are followed.
+        stop: asked now and then whether to interrupt the work.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        journal: Journal,
+        *,
+        part: Part,
+        settings: VideoSettings,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._analyzer = analyzer
+        self._journal = journal
+        self.part = part
+        self._settings = settings
+        self._stop = stop
+
+    def record(
+        self,
+        film: Film,
+        *,
+        annotated: Path | None = None,
+        plot: Path | None = None,
+        on_frame: Callable[[], None] = lambda: None,
+    ) -> Summary:
+        """Analyze a film, or what an interrupted run has left of it; what was lost of it stands in the journal.
+
+        An annotated copy cannot be gone on with: it is begun anew, with the results that are known.
+
+        Args:
+            film: opened.
+            annotated: where an annotated copy goes.
+            plot: where a timeline goes.
+            on_frame: called for each frame.
+
+        Raises:
+            Stopped: the work was interrupted. A live film that is interrupted ends well instead.
+            VideoError: the film has no frame, or something is wrong with one of them.
+            UsageError: the file has changed since the interrupted run.
+            OutputError: something cannot be written.
+        """
+        state = self._journal.begin(film.name, _stamp(film))
+        known = state.frames
+        summary = Summary()
+        if state.ended or (film.live and known):
+            for result in self._journal.frames(film.name):
+                summary.add(result)
+            if not state.ended:
+                problem = f"{film.name}: was interrupted; what had been seen by then is saved, run again to see more"
+                self._journal.end(film.name, [problem])
+            return summary
+        problems: list[str] = []
+        thumbnails = Thumbnails() if plot else None
+        copy = annotated_film(annotated, film, start_s=self.part.start_s or 0.0) if annotated else nullcontext()
+        with copy as writer:
+            results = follow_film(
+                film,
+                VideoAnalyzer(self._analyzer, self._settings, source=film.name),
+                self.part,
+                known=self._journal.frames(film.name),
+                pixels=writer is not None or thumbnails is not None,
+                on_problem=problems.append,
+                stop=self._stop,
+            )
+            for result in results:
+                if summary.frames >= known:
+                    self._journal.write(result)
+                summary.add(result)
+                if thumbnails is not None:
+                    thumbnails.add(result)
+                if writer is not None:
+                    assert result.pixels is not None
+                    writer.write(draw_frame(result.pixels, result), result.time_s)
+                on_frame()
+            if self._stop() and not film.live:
+                raise Stopped
+        if plot is not None and thumbnails is not None:
+            draw_timeline(
+                self._journal.frames(film.name),
+                plot,
+                title=Path(film.name).name,
+                labels=self._analyzer.head.labels,
+                summary=summary,
+                thumbnails=thumbnails,
+            )
+        self._journal.end(film.name, problems)
+        return summary
+
+
+def _stamp(film: Film) -> dict[str, Any]:
+    path = Path(film.name)
+    if film.live or not path.exists():
+        return {}
+    facts = path.stat()
+    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns}

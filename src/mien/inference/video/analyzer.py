@@ -1,0 +1,175 @@
+"""Frames in, followed faces out: look, follow, score, smooth. Needs no decoder: frames come from anywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import UsageError
+from mien.inference.analyzer import Analyzer
+from mien.inference.crops import crop_faces
+from mien.inference.video.events import History
+from mien.inference.video.tracks import Tracker
+from mien.inference.video.windows import WINDOW_SIDE, look_again
+from mien.results import Emotions, Face
+from mien.video_results import Event, FrameResult, TrackedFace
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """How a film is followed.
+
+    Attributes:
+        detect_every: the whole frame is searched for faces in every n-th frame; in those between, known faces are
+            found again in small windows.
+        smoothing_s: time constant of the smoothing of the probabilities, in seconds; 0 does not smooth.
+        hold_s: another emotion becomes the label after it has been on top for this long, in seconds.
+        max_gap_s: a face that comes back within this time keeps its track, in seconds.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    detect_every: int = 5
+    smoothing_s: float = 0.3
+    hold_s: float = 0.3
+    max_gap_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise UsageError(f"detect_every is {self.detect_every}: it counts frames; give 1 (every frame) or more")
+        for name in ("smoothing_s", "hold_s", "max_gap_s"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}: it counts seconds; give 0 or more")
+
+
+class VideoAnalyzer:
+    """Follows the faces of one film or live stream. Not to be shared between threads; its `Analyzer` may be.
+
+    Args:
+        analyzer: finds and scores the faces.
+        settings: how they are followed.
+        source: name of the film, for the results.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+
+    def __init__(self, analyzer: Analyzer, settings: VideoSettings | None = None, *, source: str | None = None) -> None:
+        self.settings = settings or VideoSettings()
+        self._analyzer = analyzer
+        self._source = source
+        self._tracker = Tracker(max_gap_s=self.settings.max_gap_s)
+        self._histories: dict[int, History] = {}
+        self._count = 0
+        # A frame that is one crop has no place for windows.
+        self._detect_every = 1 if analyzer.detector.name == "whole" else self.settings.detect_every
+
+    def step(self, frames: Sequence[tuple[NDArray[np.uint8], float]], *, pixels: bool = False) -> list[FrameResult]:
+        """Analyze the next frames; all their faces go through the network together.
+
+        Args:
+            frames: (height, width, 3) uint8 RGB, upright, and the time of each in seconds, in the order of the film;
+                at any spacing.
+            pixels: whether the results carry the pixels.
+
+        Returns:
+            One result a frame, in order; `index` counts the frames that this object has seen.
+        """
+        crop = self._analyzer.card.crop
+        found = [self._follow(picture, time_s) for picture, time_s in frames]
+        crops = [np.empty((0, crop.channels, crop.size, crop.size), np.uint8)]
+        crops += [crop_faces(picture, seen.faces, crop) for (picture, _), seen in zip(frames, found, strict=True)]
+        scores = iter(self._analyzer.score(np.concatenate(crops)))
+        results: list[FrameResult] = []
+        for (picture, time_s), seen in zip(frames, found, strict=True):
+            faces, events = self._remember(seen, [next(scores) for _ in seen.faces], time_s)
+            results.append(
+                FrameResult(
+                    index=self._count - len(frames) + len(results),
+                    time_s=time_s,
+                    faces=faces,
+                    width=picture.shape[1],
+                    height=picture.shape[0],
+                    model=self._analyzer.card.name,
+                    source=self._source,
+                    events=events,
+                    pixels=picture if pixels else None,
+                )
+            )
+        return results
+
+    def replay(self, known: FrameResult) -> FrameResult:
+        """Take in the result of a frame that was analysed before, instead of analysing it again.
+
+        After all frames up to some moment have been replayed, `step` goes on as if there had been no interruption.
+
+        Returns:
+            The same result.
+        """
+        self._count += 1
+        over = [track.id for track in self._tracker.predict(known.time_s)]
+        faces = [found.face for found in known]
+        ids = self._tracker.place(faces, [found.track_id for found in known])
+        scores = [np.array(found.emotions.probabilities) for found in known]
+        tracked, events = self._remember(_Seen(faces, ids, over), scores, known.time_s)
+        return replace(known, faces=tracked, events=events)
+
+    def finish(self) -> list[Event]:
+        """End the film: return the events that were still going on."""
+        over = [event for history in self._histories.values() for event in history.finish()]
+        self._histories = {}
+        return over
+
+    def _follow(self, picture: NDArray[np.uint8], time_s: float) -> "_Seen":
+        everywhere = self._count % self._detect_every == 0
+        self._count += 1
+        over = [track.id for track in self._tracker.predict(time_s)]
+        windows = [track.motion.box for track in self._tracker.tracks]
+        if everywhere or len(windows) * WINDOW_SIDE**2 > picture.shape[0] * picture.shape[1]:
+            faces = self._analyzer.detector.find_faces(picture)
+            matches = self._tracker.match(faces)
+        else:
+            seen = look_again(picture, windows, self._analyzer.detector)
+            # A window may cut a stranger's face in two: new tracks begin where the whole frame is seen.
+            matched = [(face, number) for face, number in zip(seen, self._tracker.match(seen), strict=True) if number]
+            faces, matches = [face for face, _ in matched], [number for _, number in matched]
+        ids = self._tracker.place(faces, matches)
+        order = sorted(range(len(faces)), key=ids.__getitem__)
+        return _Seen([faces[place] for place in order], [ids[place] for place in order], over)
+
+    def _remember(
+        self, seen: "_Seen", scores: Sequence[NDArray[np.float64]], time_s: float
+    ) -> tuple[tuple[TrackedFace, ...], tuple[Event, ...]]:
+        head = self._analyzer.head
+        events = [event for number in seen.over for event in self._histories.pop(number).finish()]
+        tracked = []
+        for face, number, raw in zip(seen.faces, seen.ids, scores, strict=True):
+            if number not in self._histories:
+                self._histories[number] = History(
+                    number, head, smoothing_s=self.settings.smoothing_s, hold_s=self.settings.hold_s
+                )
+            smoothed, label, over = self._histories[number].update(raw, time_s)
+            events += over
+            emotions, calm = (Emotions(head.labels, tuple(values.tolist())) for values in (raw, smoothed))
+            tracked.append(
+                TrackedFace(
+                    face,
+                    emotions,
+                    track_id=number,
+                    unsure=head.is_unsure(emotions.confidence),
+                    smoothed=calm,
+                    label=label,
+                    label_unsure=head.is_unsure(calm[label]),
+                )
+            )
+        return tuple(tracked), tuple(events)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    # The faces of a frame in the order of their tracks, and the tracks that ended before it.
+    faces: list[Face]
+    ids: list[int]
+    over: list[int]

@@ -1,0 +1,98 @@
+"""A film -> the results of its frames, one after the other, in bounded memory."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from mien.errors import VideoError
+from mien.inference.video.analyzer import VideoAnalyzer
+from mien.inference.video.frames import Film, Frame, Part
+from mien.video_results import FrameResult
+
+BATCH_FRAMES = 16
+"""So many frames share one pass through the network, ..."""
+BATCH_BYTES = 48 << 20
+"""... or fewer, where they are large: this is all that is held of the film at any time."""
+
+
+def follow_film(
+    film: Film,
+    video: VideoAnalyzer,
+    part: Part,
+    *,
+    known: Iterable[FrameResult] = (),
+    pixels: bool = False,
+    on_problem: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[FrameResult]:
+    """Analyze a film.
+
+    The results lag behind by up to `BATCH_FRAMES` frames. The last one carries the events that its end closes.
+
+    Args:
+        film: opened by `mien.inference.video.frames.open_film`.
+        video: new; follows the faces.
+        part: which frames are wanted.
+        known: the results of the first of these frames, from an interrupted run; they are yielded too, and not
+            analysed again. Where pixels are wanted these frames are decoded all the same.
+        pixels: whether the results carry the pixels.
+        on_problem: told in one line what of the film is lost.
+        stop: asked now and then; once it says True, a live film ends there, while of a file the frames up to some
+            earlier one are yielded, and the rest can follow another time.
+
+    Yields:
+        One result a frame, in order.
+
+    Raises:
+        VideoError: the film has no frame, or none in this part.
+    """
+    last: FrameResult | None = None
+    for result in _results(film, video, part, known, pixels, on_problem):
+        if last is not None:
+            yield last
+        last = result
+        if stop():
+            if film.live:
+                break
+            return
+    if last is None:
+        given = part.start_s is not None or part.end_s is not None
+        remedy = "; give another --start or --end" if given else "; copy or download it again"
+        raise VideoError(f"{film.name}: has not one frame that can be decoded{' in this part' * given}{remedy}")
+    yield replace(last, events=(*last.events, *video.finish()))
+
+
+def _results(
+    film: Film,
+    video: VideoAnalyzer,
+    part: Part,
+    known: Iterable[FrameResult],
+    pixels: bool,
+    on_problem: Callable[[str], None],
+) -> Iterator[FrameResult]:
+    before = iter(known)
+    after: tuple[int, float] | None = None
+    if not pixels:
+        for result in before:
+            after = result.index, result.time_s
+            yield video.replay(result)
+    frames = film.frames(part, after=after, on_problem=on_problem)
+    if pixels:
+        # Frames without a result begin where the known results end; a frame that is missing now is missed.
+        for result in before:
+            frame = next((frame for frame in frames if frame.index >= result.index), None)
+            if frame is None:
+                return
+            if frame.index != result.index:
+                raise VideoError(f"{film.name}: frame {result.index} was there before and is missing now; start afresh")
+            yield replace(video.replay(result), pixels=frame.pixels)
+    for batch in _batches(frames, 1 if film.live else BATCH_FRAMES):
+        results = video.step([(frame.pixels, frame.time_s) for frame in batch], pixels=pixels)
+        for frame, result in zip(batch, results, strict=True):
+            yield replace(result, index=frame.index)
+
+
+def _batches(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
+    for first in frames:
+        count = max(min(most, BATCH_BYTES // first.pixels.nbytes), 1)
+        yield list(chain([first], (frame for _, frame in zip(range(count - 1), frames, strict=False))))

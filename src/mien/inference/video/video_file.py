@@ -1,0 +1,223 @@
+"""Video files and network streams -> frames, with PyAV (FFmpeg's libraries)."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from mien.errors import VideoError, import_extra
+from mien.inference.video.frames import Frame, Part, check_frame
+
+TIMEOUT_S = 15.0
+"""A network stream that is silent for this long is given up."""
+EARLY_S = 0.5
+"""A film that ends this much before the time that its own header gives is told to end early."""
+SOUND_S = 2.0
+"""The same where the header gives the length of the whole file, for its sound may be longer than its picture."""
+
+
+class VideoFile:
+    """A film in a file or at an address.
+
+    Args:
+        name: its path or address.
+        live: whether its frames come once, in real time.
+        max_pixels: larger frames are refused.
+
+    Raises:
+        VideoError: it is no film, has no picture, or a codec that cannot be decoded.
+        MissingExtraError: PyAV is not installed.
+    """
+
+    def __init__(self, name: str, *, live: bool, max_pixels: int) -> None:
+        self.name = name
+        self.live = live
+        self._max_pixels = max_pixels
+        self._av: Any = import_extra("av", extra="video", purpose="decoding a film")
+        self._container = self._open()
+        try:
+            self.stream = self._video_stream()
+            check_frame(self.stream.width, self.stream.height, name=name, max_pixels=max_pixels)
+        except VideoError:
+            self.close()
+            raise
+        self.stream.thread_type = "AUTO"
+
+    def expected_frames(self, part: Part) -> int | None:
+        """Return about how many frames there will be, by the header."""
+        rate = self.stream.average_rate
+        until_s = self._promised_s()[0]
+        if until_s is None or not rate or self.live:
+            return None
+        begin_s = self._begin_s()
+        from_s = max(part.start_s or begin_s, begin_s)
+        to_s = min(until_s if part.end_s is None else part.end_s, until_s)
+        return max(round((to_s - from_s) * float(rate)) // part.every, 0)
+
+    def frames(
+        self, part: Part, *, after: tuple[int, float] | None, on_problem: Callable[[str], None]
+    ) -> Iterator[Frame]:
+        """Yield the frames one after the other; see `mien.inference.video.frames.Film`."""
+        begin_s = after[1] if after else part.start_s
+        problems: list[str] = []
+        seeks = begin_s is not None and begin_s > self._begin_s() and self._seekable
+        decoded = self._decoded_from(begin_s, problems) if seeks and begin_s is not None else self._decoded(problems)
+        index = after[0] + 1 if after else -1 if seeks else 0  # -1: not known yet
+        clock = _Clock(self.stream)
+        last_s: float | None = after[1] if after else None
+        lost, reached = 0, after is None
+        for frame in decoded:
+            if frame is None:
+                if reached and index >= 0:
+                    lost, index = lost + 1, index + 1
+                continue
+            time_s = clock.time_s(frame)
+            reached = after is None or time_s > after[1]
+            if not reached:
+                continue
+            if part.start_s is not None and time_s < part.start_s:
+                index += index >= 0
+                continue
+            if part.end_s is not None and time_s >= part.end_s:
+                break
+            if index < 0:
+                index = self._count_before(time_s)
+            last_s = time_s
+            if frame.is_corrupt:
+                lost += 1
+            elif index % part.every == 0:
+                check_frame(frame.width, frame.height, name=self.name, max_pixels=self._max_pixels)
+                yield Frame(index, time_s, _upright(frame))
+            index += 1
+        else:
+            self._check_end(last_s, part, problems)
+        if lost:  # at least: decoders pass over some of the damage in silence
+            problems.append(f"{self.name}: at least {lost} frame{'s' * (lost > 1)} damaged and left out")
+        for problem in problems:
+            on_problem(problem)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def _open(self) -> Any:
+        # Over UDP, FFmpeg's default, a lost packet is half a gray picture. A file has no business on the network: a
+        # playlist that somebody sends as a film could ask for any address.
+        options = {"rtsp_transport": "tcp"} if self.live else {"protocol_whitelist": "file"}
+        timeout = TIMEOUT_S if self.live else None
+        try:
+            return self._av.open(self.name, options=options, timeout=timeout, metadata_errors="replace")
+        except self._av.FFmpegError as error:
+            if self.live:
+                raise VideoError(
+                    f"{self.name}: no stream there ({error.strerror}); check the address, the camera and the network"
+                ) from error
+            raise VideoError(
+                f"{self.name}: is not a film that can be read, or its end is missing ({error.strerror}); copy or "
+                "download it again"
+            ) from error
+
+    def _video_stream(self) -> Any:
+        covers = self._av.stream.Disposition.attached_pic
+        streams = [stream for stream in self._container.streams.video if not stream.disposition & covers]
+        if not streams:
+            raise VideoError(f"{self.name}: has no video in it; give a film, not a sound file")
+        stream = streams[0]
+        if stream.codec_context is None:
+            raise VideoError(
+                f"{self.name}: its video codec is not one that this FFmpeg can decode; convert it: "
+                "ffmpeg -i FILE -c:v libx264 -c:a copy NEW.mp4"
+            )
+        return stream
+
+    def _decoded(self, problems: list[str]) -> Iterator[Any]:
+        # Damage costs the frames that are damaged, not those after; None stands for one that could not be decoded.
+        cut = False
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except self._av.FFmpegError as error:
+                what = "stopped" if self.live else "cannot be read to its end"
+                problems.append(f"{self.name}: {what} ({error.strerror}); what came before is complete")
+                break
+            cut = cut or packet.is_corrupt
+            try:
+                yield from packet.decode()
+            except self._av.FFmpegError:
+                yield None
+        if cut:
+            problems.append(
+                f"{self.name}: ends in the middle of a frame, it has been cut off; what came before is complete"
+            )
+
+    def _decoded_from(self, begin_s: float, problems: list[str]) -> Iterator[Any]:
+        # Begins at or before a time. Some containers have no index, and a seek lands too late: it is tried earlier.
+        back_s = 0.0
+        while True:
+            target_s = max(begin_s - back_s, self._begin_s())
+            self._container.seek(int(target_s / self.stream.time_base), stream=self.stream, backward=True)
+            problems.clear()
+            frames = self._decoded(problems)
+            first = next((frame for frame in frames if frame is not None), None)
+            if target_s == self._begin_s() or (first is not None and first.time <= begin_s):
+                return chain([first], frames)
+            back_s = max(2 * back_s, 1.0)
+
+    @property
+    def _seekable(self) -> bool:
+        return not self.live and self.stream.start_time is not None
+
+    def _begin_s(self) -> float:
+        start = self.stream.start_time
+        return 0.0 if start is None else float(start * self.stream.time_base)
+
+    def _promised_s(self) -> tuple[float | None, float]:
+        # When the film should end on its own clock, and how much earlier it may end all the same.
+        if self.stream.duration:
+            return self._begin_s() + float(self.stream.duration * self.stream.time_base), EARLY_S
+        if self._container.duration:
+            silent = not self._container.streams.audio
+            return self._begin_s() + self._container.duration / self._av.time_base, EARLY_S if silent else SOUND_S
+        return None, 0.0
+
+    def _check_end(self, last_s: float | None, part: Part, problems: list[str]) -> None:
+        promised_s, tolerance_s = self._promised_s()
+        if promised_s is None or self.live:
+            return
+        if part.end_s is not None:
+            promised_s = min(promised_s, part.end_s)
+        if last_s is not None and last_s < promised_s - tolerance_s:
+            problems.append(
+                f"{self.name}: ends at {last_s:.2f} s, though its header promises {promised_s:.2f} s; what came before "
+                "is complete"
+            )
+
+    def _count_before(self, time_s: float) -> int:
+        with self._open() as container:
+            stream = container.streams[self.stream.index]
+            return sum(
+                packet.pts is not None and float(packet.pts * stream.time_base) < time_s
+                for packet in container.demux(stream)
+            )
+
+
+class _Clock:
+    # Frames without a timestamp (bare H.264, for one) get one from the rate.
+    def __init__(self, stream: Any) -> None:
+        self._rate = float(stream.average_rate or stream.guessed_rate or 25)
+        self._next_s = 0.0
+
+    def time_s(self, frame: Any) -> float:
+        time_s = self._next_s if frame.time is None else float(frame.time)
+        self._next_s = time_s + 1 / self._rate
+        return time_s
+
+
+def _upright(frame: Any) -> Any:
+    pixels = frame.to_ndarray(format="rgb24")
+    quarters = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels

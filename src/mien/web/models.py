@@ -1,0 +1,127 @@
+"""The models that a server answers with, opened when they are first asked for."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from mien.errors import unknown_name
+from mien.inference.detectors import DETECTORS
+from mien.inference.weights import CATALOGUE, find
+from mien.model_card import ModelCard
+from mien.web.batching import SharedAnalyzer
+from mien.web.settings import Settings
+
+
+class Models:
+    """Analyzers by model, head and detector. Safe to use from several threads at once.
+
+    A request can name models of the catalogue and the server's own; never a path.
+
+    Args:
+        settings: the defaults, and how many cores there are.
+        observe: is told the number of crops of each pass through a network.
+
+    Raises:
+        UsageError: the default model, head or detector does not exist.
+        WeightsError: its weight file is absent or damaged.
+    """
+
+    def __init__(self, settings: Settings, *, observe: Callable[[int], None]) -> None:
+        self._settings = settings
+        self._observe = observe
+        self._passes = ThreadPoolExecutor(settings.cores, thread_name_prefix="mien-pass")
+        self._lock = threading.Lock()
+        self._opened: dict[tuple[str, str, str], SharedAnalyzer] = {}
+        self._asked: dict[tuple[str | None, str | None, str | None], SharedAnalyzer] = {}
+        own = self._open(settings.model, settings.labels, settings.detector)
+        self.default = own.card.name
+        self._files = {entry.name: entry.name for entry in CATALOGUE if entry.kind == "emotions"}
+        self._files[self.default] = settings.model  # by its name, wherever its file lies
+        self._cards: dict[str, ModelCard] = {self.default: own.card}
+        self._opened[self.default, own.head.name, own.detector.name] = own
+
+    def get(self, model: str | None, labels: str | None, detector: str | None) -> SharedAnalyzer:
+        """Return an analyzer; None stands for the server's default.
+
+        Raises:
+            UsageError: there is no such model, head or detector.
+            WeightsError: a weight file has not been pulled, or is damaged.
+        """
+        name = model or self.default
+        if name not in self._files:
+            raise unknown_name("model", name, self._files)
+        found = self._detector(detector or self._settings.detector)
+        with self._lock:  # a model is opened once, however many ask for it at the same time
+            card = self._card(name)
+            default = self._settings.labels if name == self.default else None
+            head = card.head(labels or default or card.heads[0].name)
+            key = name, head.name, found
+            if key not in self._opened:
+                self._opened[key] = self._open(self._files[name], head.name, found)
+            return self._opened[key]
+
+    async def opened(self, model: str | None, labels: str | None, detector: str | None) -> SharedAnalyzer:
+        """Return an analyzer as `get` does, without keeping the event loop from its work while a model is opened."""
+        asked = model, labels, detector
+        if asked not in self._asked:
+            self._asked[asked] = await asyncio.to_thread(self.get, model, labels, detector)
+        return self._asked[asked]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what can be asked for: models with their heads, and detectors."""
+        with self._lock:
+            cards = [self._card(name) for name in self._files]
+        usual = self.get(None, None, None)
+        return {
+            "models": [_describe(card) for card in cards],
+            "detectors": [name for name in DETECTORS if name != "auto" and self._here(name)],
+            "default": {"model": self.default, "labels": usual.head.name, "detector": usual.detector.name},
+        }
+
+    def _card(self, name: str) -> ModelCard:
+        if name not in self._cards:
+            opened = self._open(self._files[name], None, "whole")
+            self._cards[name] = opened.card
+            self._opened[name, opened.head.name, "whole"] = opened
+        return self._cards[name]
+
+    def _detector(self, name: str) -> str:
+        if name not in DETECTORS:
+            raise unknown_name("detector", name, DETECTORS)
+        if name == "auto":
+            return "yunet" if self._here("yunet") else "haar"
+        return name
+
+    def _here(self, detector: str) -> bool:
+        return detector != "yunet" or find("yunet").path().is_file()
+
+    def _open(self, model: str, labels: str | None, detector: str) -> SharedAnalyzer:
+        return SharedAnalyzer(
+            model=model,
+            detector=detector,
+            labels=labels,
+            max_pixels=self._settings.limits.max_pixels,
+            passes=self._passes,
+            observe=self._observe,
+        )
+
+
+def _describe(card: ModelCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "license": card.license,
+        "trained_on": card.trained_on,
+        "sha256": card.sha256,
+        "heads": [
+            {
+                "name": head.name,
+                "task": head.task,
+                "labels": list(head.labels),
+                "thresholds": None if head.thresholds is None else list(head.thresholds),
+            }
+            for head in card.heads
+            if head.task != "gate"
+        ],
+    }

@@ -1,0 +1,111 @@
+// A film: sent, then asked after; played with its boxes while the results still come in.
+
+import { filmResult, forgetFilm, sendFilm } from "./api.js";
+
+const $ = (id) => document.getElementById(id);
+const ASK_EVERY_MS = 400;
+const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+export class Film {
+  constructor(app, file) {
+    Object.assign(this, { app, file, frames: [], events: [], job: null, stopped: new AbortController() });
+    this.name = file.name;
+    this.video = $("film");
+  }
+
+  async start() {
+    const { app, file, video } = this;
+    const { signal } = this.stopped;
+    app.timeline.window_s = Infinity;
+    video.src = URL.createObjectURL(file);
+    video.hidden = false;
+    $("frame").classList.add("film");
+    video.onerror = () => {
+      video.hidden = true;
+      app.complain(`${file.name}: this browser cannot play it; what was found is shown all the same`);
+    };
+    this.follow();
+    app.working(`Sending ${file.name}`, 0);
+    this.job = await sendFilm(file, app.query(), (share) => app.working(`Sending ${file.name}`, share), signal);
+    let failed = null;
+    while (this.job.state === "waiting" || this.job.state === "running" || this.more) {
+      const { job, frames } = await filmResult(this.job.id, this.frames.length, signal);
+      this.job = job;
+      this.take(frames);
+      this.more = frames.length > 0; // those that came in between the two answers
+      const of = job.expected_frames ? ` of ${job.expected_frames}` : "";
+      app.working(job.state === "waiting" ? "Waiting for its turn" : `Analysing: ${job.frames}${of} frames`, job.progress);
+      if (job.state === "failed") { failed = job.error; break; }
+      if (job.state !== "done") await wait(ASK_EVERY_MS);
+    }
+    forgetFilm(this.job.id);
+    this.job = null;
+    app.idle();
+    if (failed) throw new Error(failed);
+    this.showNow();
+  }
+
+  take(frames) {
+    for (const frame of frames) {
+      this.app.timeline.add(frame);
+      this.events.push(...frame.events);
+    }
+    this.frames.push(...frames);
+    if (frames.length) this.app.showTime(this.events);
+    if (this.job?.problems.length) this.app.complain(this.job.problems.join("; "));
+    this.showNow();
+  }
+
+  follow() {
+    const next = () => {
+      if (this.stopped.signal.aborted) return;
+      this.showNow();
+      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
+      else requestAnimationFrame(next);
+    };
+    for (const event of ["seeked", "loadeddata"]) {
+      this.video.addEventListener(event, () => this.showNow(), { signal: this.stopped.signal });
+    }
+    next();
+  }
+
+  frameAt(time) {
+    let [low, high] = [0, this.frames.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.frames[middle].time_s <= time + 1e-4) low = middle + 1;
+      else high = middle;
+    }
+    const frame = this.frames[Math.max(low - 1, 0)];
+    return frame && Math.abs(frame.time_s - time) < 0.5 ? frame : null;
+  }
+
+  showNow() {
+    const playing = !this.video.hidden;
+    const first = this.frames[0];
+    const frame = playing ? this.frameAt(this.video.currentTime + (first?.time_s ?? 0)) : this.frames.at(-1);
+    const { width, height } = frame ?? first ?? { width: this.video.videoWidth, height: this.video.videoHeight };
+    if (!width || !height) return;
+    this.app.view.show(this.video, frame?.faces ?? [], { width, height, over: true, known: Boolean(frame) });
+    if (frame) this.app.timeline.show(frame.time_s);
+  }
+
+  seek(time) {
+    this.video.currentTime = time - (this.frames[0]?.time_s ?? 0);
+  }
+
+  stop() {
+    this.stopped.abort();
+    if (this.job) forgetFilm(this.job.id);
+    this.video.pause();
+    this.video.onerror = null;
+    URL.revokeObjectURL(this.video.src);
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.video.hidden = true;
+    $("frame").classList.remove("film");
+  }
+
+  get results() { return this.frames; }
+  get json() { return { frames: this.frames, events: this.events }; }
+}

@@ -1,0 +1,139 @@
+"""POST /v1/analyze: pictures in, faces out."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from mien.errors import MienError, PictureError
+from mien.inference.analyzer import Analyzer
+from mien.inference.image import PictureSource, describe
+from mien.web import schemas
+from mien.web.gate import Gate
+from mien.web.metrics import Metrics
+from mien.web.models import Models
+from mien.web.refusals import RefusedError
+from mien.web.settings import Limits
+from mien.web.uploads import Upload, drain, read_uploads
+
+
+def picture_routes(
+    models: Models, *, gate: Gate, workers: ThreadPoolExecutor, metrics: Metrics, limits: Limits
+) -> APIRouter:
+    """Return the routes for pictures.
+
+    Args:
+        models: answer.
+        gate: lets in a bounded number of requests, before their bodies are read.
+        workers: do the work; more of them than cores, so that passes through the network are shared.
+        metrics: count.
+        limits: what is refused.
+    """
+    router = APIRouter()
+
+    @router.post(
+        "/v1/analyze",
+        summary="Find the faces in pictures and say what they show",
+        response_model=None,
+        responses={
+            200: {"model": schemas.AnalyzeShape},
+            **schemas.errors(
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.REQUEST_TIMEOUT,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.TOO_MANY_REQUESTS,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            ),
+        },
+        openapi_extra=schemas.files_body("pictures", many=True, kinds="image/*"),
+    )
+    async def analyze(
+        request: Request,
+        model: schemas.Model = None,
+        labels: schemas.Labels = None,
+        detector: schemas.DetectorName = None,
+        min_confidence: schemas.MinConfidence = 0.0,
+    ) -> JSONResponse:
+        """Send one picture as the body, or one or many as a form. JPEG, PNG, WebP, BMP, TIFF and GIF can be read.
+
+        Those that cannot be used stand under `problems`, and the rest is answered; if none can, the status is 422.
+        """
+        try:
+            with ExitStack() as place:
+                place.enter_context(gate.place())
+                analyzer = await models.opened(model, labels, detector)
+                uploads = await read_uploads(
+                    request,
+                    field="pictures",
+                    max_bytes=limits.max_bytes,
+                    max_files=limits.max_pictures,
+                    timeout_s=limits.timeout_s,
+                )
+                work = workers.submit(analyze_uploads, analyzer, uploads, min_confidence=min_confidence)
+                content = await _in_time(work, limits.timeout_s, place)
+        except MienError:
+            await drain(request)
+            raise
+        metrics.pictures.inc(len(content["results"]))
+        metrics.faces.inc(sum(len(result["faces"]) for result in content["results"]))
+        return JSONResponse(content)
+
+    return router
+
+
+def analyze_uploads(analyzer: Analyzer, uploads: Sequence[Upload], *, min_confidence: float) -> dict[str, Any]:
+    """Analyze files that somebody sent.
+
+    Args:
+        analyzer: does it.
+        uploads: the files.
+        min_confidence: faces whose most probable emotion is less probable than this are left out, 0 to 1.
+
+    Returns:
+        ``results`` and ``problems``, as `mien.web.schemas.AnalyzeShape` describes them.
+
+    Raises:
+        PictureError: none of them can be used.
+    """
+    names: list[str | None] = []  # of those that can be used
+    problems: list[dict[str, Any]] = []
+
+    def contents() -> Iterator[bytes]:
+        for upload in uploads:
+            names.append(upload.name)
+            yield upload.file.read()
+            upload.file.close()
+
+    def note(source: PictureSource, error: PictureError) -> None:
+        name = names.pop()
+        text = (name or "the picture") + str(error).removeprefix(describe(source))
+        problems.append({"picture": len(names) + len(problems), "source": name, "error": text})
+
+    results = analyzer.analyze_many(contents(), on_error=note)
+    if problems and not results:
+        raise PictureError("; ".join(problem["error"] for problem in problems))
+    found = [replace(result, source=name).at_least(min_confidence) for result, name in zip(results, names, strict=True)]
+    return {"results": [result.to_dict() for result in found], "problems": problems}
+
+
+async def _in_time(work: "Future[dict[str, Any]]", timeout_s: float, place: ExitStack) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asyncio.shield(asyncio.wrap_future(work))
+    except TimeoutError:
+        if not work.cancel():  # nothing can stop a thread: the place is free when it has come to its end
+            loop, kept = asyncio.get_running_loop(), place.pop_all()
+            work.add_done_callback(lambda _: loop.call_soon_threadsafe(kept.close))
+        raise RefusedError(
+            f"there was no time for this within {timeout_s:g} s; send less at a time, or try again later",
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            headers={"Retry-After": str(max(round(timeout_s), 1))},
+        ) from None

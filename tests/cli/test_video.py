@@ -1,0 +1,236 @@
+import csv
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import pytest
+from PIL import Image
+
+from mien.cli.video import _seconds
+from mien.cli.video_work import find_films
+from mien.errors import UsageError
+from mien.inference.weights import find, pull
+from tests.films_on_disk import gray_steps, wandering_face, write_film
+
+
+@pytest.fixture(autouse=True)
+def _no_yunet(own_home):
+    """With an empty cache folder the detector is Haar, wherever the tests run."""
+
+
+@pytest.fixture(scope="module")
+def face_film(astronaut_pixels, tmp_path_factory):
+    frames = wandering_face(astronaut_pixels)
+    return write_film(tmp_path_factory.mktemp("films") / "face.mp4", frames, sound="aac")
+
+
+def rows_of(path):
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_at_once(mien, face_film, tmp_path):
+    paths = [tmp_path / name for name in ("o.csv", "e.csv", "a.mp4", "p.png")]
+    code, out, err = mien(
+        "video", face_film, "-o", paths[0], "--events", paths[1], "--annotate", paths[2], "--plot", paths[3]
+    )
+    assert (code, err) == (0, "")
+    assert "50 frames from 0.00 s to 1.96 s, 10 without a face, 1 person" in out
+    rows = rows_of(paths[0])
+    assert [int(row["frame"]) for row in rows] == list(range(50))
+    assert [row["track_id"] for row in rows] == ["1"] * 20 + [""] * 10 + ["1"] * 20
+    assert [row["emotion"] for row in rows_of(paths[1])] == ["happiness"]
+    with av.open(str(paths[2])) as container:
+        assert container.streams.audio
+        assert [frame.time for frame in container.decode(video=0)] == pytest.approx(
+            [float(row["time_s"]) for row in rows], abs=0.001
+        )
+    with Image.open(paths[3]) as picture:
+        assert picture.width > 1000
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted(path.name for path in paths)
+
+
+def test_the_talking_face(mien, shared, tmp_path):
+    film = shared / "photos" / "talking_face.mp4"
+    pull("yunet", source=shared / "models" / find("yunet").file)
+    code, out, err = mien("video", film, "-o", tmp_path / "o.csv")
+    assert (code, err) == (0, "")
+    rows = rows_of(tmp_path / "o.csv")
+    with av.open(str(film)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(rows) == len(times) == 115
+    assert [float(row["time_s"]) for row in rows] == pytest.approx(times, abs=0.001)
+    assert {row["track_id"] for row in rows} == {"1"}
+    changes, raw = (sum(a[key] != b[key] for a, b in itertools.pairwise(rows)) for key in ("label", "top"))
+    assert changes <= 3 < raw
+    assert f"{changes} ({raw})" in out
+
+
+def command(*words):
+    return [Path(sys.executable).with_name("mien"), "video", *map(str, words)]
+
+
+def test_killed_and_run_again_it_is_complete_and_nothing_is_there_twice(astronaut_pixels, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    film = write_film(tmp_path / "long.mp4", wandering_face(astronaut_pixels, count=200, hidden=range(0)))
+    expected, output = tmp_path / "expected.csv", tmp_path / "o.parquet"
+    subprocess.run(command(film, "-o", expected), check=True, capture_output=True)
+    process = subprocess.Popen(command(film, "-o", output), stdout=subprocess.DEVNULL)
+    journal = tmp_path / "o.parquet.journal"
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 60):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not output.exists()
+    again = subprocess.run(command(film, "-o", output), check=True, capture_output=True, text=True)
+    assert "frames of an interrupted run" in again.stdout
+    assert not journal.exists()
+    table = parquet.read_table(output).to_pylist()
+    rows = [{key: "" if value is None else str(value) for key, value in row.items()} for row in table]
+    whole = rows_of(expected)
+    assert [row["frame"] for row in rows] == [str(number) for number in range(200)]
+    for row, same in zip(rows, whole, strict=True):
+        assert (row["time_s"], row["track_id"], row["label"], row["x1"]) == (
+            same["time_s"],
+            same["track_id"],
+            same["label"],
+            same["x1"],
+        )
+        assert float(row["smoothed_happiness"]) == pytest.approx(float(same["smoothed_happiness"]), abs=1e-5)
+
+
+def test_interrupted_by_hand_it_says_how_to_go_on(astronaut_pixels, tmp_path):
+    film = write_film(tmp_path / "long.mp4", wandering_face(astronaut_pixels, count=300, hidden=range(0)))
+    process = subprocess.Popen(
+        command(film, "-o", tmp_path / "o.csv", "-a", tmp_path / "a.mp4"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = tmp_path / "o.csv.journal"
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 50):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "run the same command again to go on" in err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["long.mp4", "o.csv.journal"]
+
+
+def test_other_options_do_not_go_on_with_it(mien, face_film, tmp_path):
+    (tmp_path / "o.csv.journal").write_text('{"journal": 1, "run": {"model": "other"}}\n')
+    code, _, err = mien("video", face_film, "-o", tmp_path / "o.csv")
+    assert code == 2
+    assert "another run" in err
+    assert "delete it to start afresh" in err
+
+
+def test_a_part_of_a_film_with_its_own_times(mien, face_film, tmp_path):
+    code, _, _ = mien(
+        "video", face_film, "-o", tmp_path / "o.jsonl", "--start", "0:00.4", "--end", "0.8", "--every", "2"
+    )
+    assert code == 0
+    lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == [10, 12, 14, 16, 18]
+    assert [line["time_s"] for line in lines] == pytest.approx([0.4, 0.48, 0.56, 0.64, 0.72])
+
+
+def test_a_folder_of_films_with_a_broken_one(mien, tmp_path, astronaut_pixels):
+    films = tmp_path / "films"
+    write_film(films / "a.mp4", wandering_face(astronaut_pixels, count=5))
+    write_film(films / "more" / "a.mkv", gray_steps(5))
+    (films / "broken.mov").write_bytes(b"no film")
+    (films / "notes.txt").write_text("no film")
+    out_dir = tmp_path / "out"
+    code, out, err = mien("video", films, "-o", tmp_path / "o.csv", "-a", out_dir, "-p", out_dir)
+    assert code == 1
+    assert "broken.mov: is not a film that can be read" in err
+    rows = rows_of(tmp_path / "o.csv")
+    assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * 5 + ["a.mkv"] * 5
+    assert sorted(path.name for path in out_dir.iterdir()) == ["a-2.mp4", "a-2.png", "a.mp4", "a.png"]
+    assert "no face" in out
+
+
+def test_a_folder_of_pictures_is_one_film(mien, tmp_path, astronaut_pixels):
+    (tmp_path / "frames").mkdir()
+    for number, picture in enumerate(wandering_face(astronaut_pixels, count=12)):
+        Image.fromarray(picture).save(tmp_path / "frames" / f"{number}.png")
+    code, _, _ = mien("video", tmp_path / "frames", "--rate", 10, "-o", tmp_path / "o.csv", "-a", tmp_path / "a.mp4")
+    assert code == 0
+    rows = rows_of(tmp_path / "o.csv")
+    assert [float(row["time_s"]) for row in rows] == pytest.approx([number / 10 for number in range(12)])
+    assert {row["track_id"] for row in rows} == {"1"}
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert len(list(container.decode(video=0))) == 12
+
+
+def test_what_was_lost_is_said_and_the_rest_is_there(mien, face_film, tmp_path):
+    path = write_film(tmp_path / "a.mp4", gray_steps(50), options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[:-150])
+    code, _, err = mien("video", path, "-o", tmp_path / "o.csv")
+    assert code == 1
+    assert "what came before is complete" in err
+    assert 40 < len(rows_of(tmp_path / "o.csv")) <= 50
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["{film}", "-o", "o.xls"], 2, "must end in .parquet, .csv, .jsonl"),
+        (["{film}", "-e", "o.json"], 2, "must end in .parquet, .csv, .jsonl"),
+        (["{film}", "-a", "o.avi"], 2, "must be a folder, or a name that ends in .mp4"),
+        (["{film}", "-a", "{film}"], 2, "is the film itself"),
+        (["{film}", "-p", "o.txt"], 2, "must be a folder, or a name that ends in .png"),
+        (["{film}", "--start", "soon"], 2, "--start soon: is no time"),
+        (["{film}", "--start", "2", "--end", "1"], 2, "start 2 s is not before end 1 s"),
+        (["{film}", "--start", "1:00"], 1, "not one frame that can be decoded in this part"),
+        (["{film}", "--every", "0"], 2, "--every"),
+        (["{film}", "--model", "resnet"], 2, "unknown model 'resnet'"),
+        (["{film}", "--max-megapixels", "0.01"], 1, "more than the limit of 0.01 megapixels"),
+        (["{folder}"], 2, "no films in this folder"),
+        (["{folder}/*.mp4"], 2, "no file matches"),
+        (["{folder}/none.mp4"], 1, "no such file"),
+        (["97"], 1, "camera 97: cannot be opened"),
+        (["{film}", "{film}2", "-a", "x.mp4"], 2, "is one file, but there are 2 films"),
+    ],
+)
+def test_errors_are_one_line(mien, face_film, tmp_path, monkeypatch, words, code, text):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found, _, err = mien("video", *(word.format(film=face_film, folder=tmp_path / "empty") for word in words))
+    assert found == code
+    assert text in err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["empty"]
+
+
+def test_find_films(tmp_path):
+    for name in ("a.mp4", "b/c.MKV", "b/d.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [Path(film).name for film in find_films([str(tmp_path), str(tmp_path / "*.mp4")])] == ["a.mp4", "c.MKV"]
+    assert find_films(["rtsp://x/*", "0", "none.mp4"]) == ["rtsp://x/*", "0", "none.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1:30", 90), ("0:01:30.5", 90.5), ("1:00:00", 3600), ("0", 0), (None, None)]
+)
+def test_times(text, seconds):
+    assert _seconds(text, "--start") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:2:3:4", "inf", "nan", "1:-2", "x"])
+def test_no_times(text):
+    with pytest.raises(UsageError, match="is no time"):
+        _seconds(text, "--start")

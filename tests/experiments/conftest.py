@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from mien.data.encoding import encode_png
+from mien.data.record import Record, TableMeta
+from mien.data.votes import VOTE_COLUMNS
+from mien.data.writing import write_table
+from mien.labels import FER7
+
+RECIPE = """name = "{name}"
+published = "something"
+[model]
+kind = "cnn"
+stages = [[8], [8]]
+dense = []
+[heads.fer7]
+[heads.raf6]
+task = "multi"
+target = "votes"
+[loop]
+batch = 16
+epochs = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory):
+    """120 noisy pictures whose brightness grows with their class, in three splits, with votes."""
+    draw = np.random.default_rng(0)
+    records = []
+    for number in range(120):
+        code = number % 7
+        pixels = np.clip(draw.normal(40 + 25 * code, 30, (48, 48)), 0, 255).astype(np.uint8)
+        votes = tuple(float(count) for count in draw.multinomial(10, [0.1] * 10))
+        split = "Training" if number < 72 else "PublicTest" if number < 96 else "PrivateTest"
+        records.append(Record(encode_png(pixels), f"{number}.png", FER7.labels[code], split, "drawn", votes=votes))
+    path = tmp_path_factory.mktemp("table") / "drawn.parquet"
+    write_table(path, TableMeta(FER7, license="", layout="drawn", votes=VOTE_COLUMNS), records)
+    return path
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    def write(name="small"):
+        path = tmp_path / f"{name}.toml"
+        path.write_text(RECIPE.format(name=name))
+        return path
+
+    return write

@@ -1,0 +1,82 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mien.errors import DataError
+from mien.evaluation.predictions_file import read_predictions
+from mien.experiments.finishing import read_scores
+from mien.experiments.roles import read_roles
+from mien.experiments.training_run import run_recipe
+from mien.inference.session import Session
+from mien.training.curves import read_curves
+from mien.training.recipe_files import read_recipe
+from mien.training.run_folder import RunFolder
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
+
+
+def test_a_run_leaves_model_predictions_scores_and_pictures(tmp_path, table, recipe_file):
+    folder, scores = run_recipe(read_recipe(recipe_file()), table, tmp_path / "run")
+    card = Session(folder.model).card
+    assert [head.name for head in card.heads] == ["fer7", "raf6"]
+    assert card.head("fer7").temperature != 1
+    assert len(card.head("raf6").thresholds) == 6
+    assert json.loads(folder.card.read_text())["name"] == "small"
+    test = read_predictions(folder.predictions("test", "fer7"))
+    assert len(test) == 24
+    assert len(read_predictions(folder.predictions("validation", "raf6"))) == 24
+    (accuracy,) = [s for s in scores if (s.role, s.head, s.metric) == ("test", "fer7", "accuracy")]
+    assert accuracy.estimate.value == pytest.approx((test.scores.argmax(1) == test.targets).mean())
+    assert [(s.role, s.head, s.metric, s.n) for s in read_scores(folder.scores)] == [
+        (s.role, s.head, s.metric, s.n) for s in scores
+    ]
+    assert set(csv.DictReader(folder.scores.open()).fieldnames) >= {"sha256", "data", "device", "commit", "date"}
+    for name in ("curves.png", "confusion-test-fer7.png", "confusion-validation-fer7.png"):
+        assert (folder.path / name).read_bytes().startswith(b"\x89PNG")
+    assert not (folder.path / "confusion-test-raf6.png").exists()
+
+
+def test_finishing_again_gives_the_same_predictions(tmp_path, table, recipe_file):
+    recipe = read_recipe(recipe_file())
+    folder, first = run_recipe(recipe, table, tmp_path / "run")
+    before = folder.predictions("test", "fer7").read_bytes()
+    folder.predictions("test", "fer7").unlink()
+    _, again = run_recipe(recipe, table, tmp_path / "run", resume=True)
+    assert [s.estimate for s in again] == [s.estimate for s in first]
+    assert len(folder.predictions("test", "fer7").read_bytes()) == len(before)
+
+
+def test_a_fixed_threshold_is_kept(tmp_path, table, recipe_file):
+    recipe = read_recipe(recipe_file(), ["heads.raf6.threshold=0.4"])
+    folder, _ = run_recipe(recipe, table, tmp_path / "run")
+    assert Session(folder.model).card.head("raf6").thresholds == (0.4,) * 6
+
+
+def test_a_share_of_the_data(table, recipe_file):
+    roles = read_roles(read_recipe(recipe_file(), ["data.limit=10"]), table)
+    assert {role: len(samples) for role, samples in roles.items()} == dict.fromkeys(
+        ("training", "validation", "test"), 10
+    )
+    again = read_roles(read_recipe(recipe_file(), ["data.limit=10"]), table)
+    assert np.array_equal(roles["training"].ids, again["training"].ids)
+
+
+def test_a_split_that_the_table_lacks(table, recipe_file):
+    with pytest.raises(DataError, match=r"no split 'val' for validation; there are .*--set data\.validation=NAME"):
+        read_roles(read_recipe(recipe_file(), ["data.validation=val"]), table)
+
+
+def test_two_processes_train_together(tmp_path, table, recipe_file):
+    """Two processes on the CPU, started by Lightning's own launcher, as two GPUs would be."""
+    command = [sys.executable, "-m", "mien", "train", str(recipe_file()), "--data", str(table)]
+    two = ["--output", str(tmp_path / "two"), "--set", "loop.devices=2", "--set", "loop.device=cpu"]
+    done = subprocess.run([*command, *two], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    folder = RunFolder(tmp_path / "two")
+    assert read_curves(folder.curves).epochs == (1, 2)
+    assert read_scores(folder.scores)
+    assert done.stdout.count("use it: mien analyze") == 1

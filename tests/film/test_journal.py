@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from mien.errors import OutputError, UsageError
+from mien.film.journal import Journal
+from mien.results import Box, Emotions, Face
+from mien.video_results import Event, FrameResult, TrackedFace
+
+RUN = {"model": "m", "every": 1, "films": ["a.mp4"]}
+STAMP = {"bytes": 10}
+
+
+def frame(index, *, faces=1):
+    found = TrackedFace(
+        Face(Box(1.1, 2.2, 3.3, 4.4), 0.9),
+        Emotions(("anger", "neutral"), (0.1, 0.9)),
+        track_id=3,
+        smoothed=Emotions(("anger", "neutral"), (0.123456789012345, 0.876543210987655)),
+        label="neutral",
+    )
+    events = (Event(3, "anger", 0.1, 0.2, 0.3, 0.8),) if index == 2 else ()
+    return FrameResult(index, index / 25, (found,) * faces, 10, 20, "m", "ä.mp4", events)
+
+
+def write(path, count, *, ended=False):
+    with Journal(path, RUN) as journal:
+        known = journal.begin("a.mp4", STAMP).frames
+        for index in range(known, known + count):
+            journal.write(frame(index, faces=index % 2))
+        if ended:
+            journal.end("a.mp4", ["lost something"])
+
+
+def test_frames_come_back_as_they_were(tmp_path):
+    write(tmp_path / "j", 5)
+    with Journal(tmp_path / "j", RUN) as journal:
+        for index, result in enumerate(journal.frames("a.mp4")):
+            assert result.to_dict() == frame(index, faces=index % 2).to_dict()
+        assert journal.films["a.mp4"].ended is False
+
+
+@pytest.mark.parametrize(("lost", "left"), [(1, 4), (5, 4), (300, 3)])
+def test_a_line_that_was_cut_in_two_is_dropped(tmp_path, lost, left):
+    path = tmp_path / "j"
+    write(path, 5)
+    content = path.read_bytes()
+    path.write_bytes(content[:-lost])
+    write(path, 3)
+    with Journal(path, RUN) as journal:
+        assert [result.index for result in journal.frames("a.mp4")] == list(range(left + 3))
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_even_the_first_line_may_be_cut(tmp_path):
+    (tmp_path / "j").write_text('{"journ')
+    write(tmp_path / "j", 2)
+    with Journal(tmp_path / "j", RUN) as journal:
+        assert journal.films["a.mp4"].frames == 2
+
+
+def test_known_frames_can_be_read_while_others_are_written(tmp_path):
+    write(tmp_path / "j", 2)
+    with Journal(tmp_path / "j", RUN) as journal:
+        journal.begin("a.mp4", STAMP)
+        known = journal.frames("a.mp4")
+        assert next(known).index == 0
+        journal.write(frame(2))
+        assert [result.index for result in known] == [1]
+        assert [result.index for result in journal.frames("a.mp4")] == [0, 1, 2]
+
+
+def test_several_films_and_their_ends(tmp_path):
+    write(tmp_path / "j", 2, ended=True)
+    with Journal(tmp_path / "j", RUN) as journal:
+        journal.begin("b.mp4", STAMP)
+        journal.write(frame(0))
+    with Journal(tmp_path / "j", RUN) as journal:
+        assert journal.films["a.mp4"].ended
+        assert journal.films["a.mp4"].problems == ("lost something",)
+        assert not journal.films["b.mp4"].ended
+        assert [result.index for result in journal.all_frames()] == [0, 1, 0]
+
+
+def test_another_run_and_another_file_are_refused(tmp_path):
+    path = tmp_path / "j"
+    write(path, 2)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"another run \(other every\)"):
+        Journal(path, RUN | {"every": 2})
+    with Journal(path, RUN) as journal, pytest.raises(UsageError, match="has changed since its first 2 frames"):
+        journal.begin("a.mp4", {"bytes": 11})
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_journal_is_left_alone(tmp_path):
+    path = tmp_path / "j"
+    path.write_text("precious text\nof another kind\n")
+    with pytest.raises(UsageError, match="is not a journal"):
+        Journal(path, RUN)
+    assert path.read_text() == "precious text\nof another kind\n"
+    with pytest.raises(OutputError, match="cannot be written"):
+        Journal(tmp_path / "none" / "j", RUN)

@@ -1,0 +1,74 @@
+"""Writes films for the tests: times, sound and damage as wanted."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+CLOCK = Fraction(1, 12800)
+
+
+def write_film(
+    path: Path,
+    frames: Sequence[np.ndarray],
+    *,
+    times: Sequence[float] | None = None,
+    sound: str | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Encode frames, 25 a second where no times are given; `sound` names a codec for a tone of the same length."""
+    times = [number / 25 for number in range(len(frames))] if times is None else times
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options=options or {}) as out:
+        stream = out.add_stream("libx264", rate=25, options={"bf": "0", "crf": "16", "preset": "ultrafast", "g": "10"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = CLOCK
+        tone = out.add_stream(sound, rate=8000, layout="mono") if sound else None
+        for picture, time_s in zip(frames, times, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(time_s / CLOCK), CLOCK
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if tone is not None:
+            samples = (8000 * np.sin(np.arange(int(8000 * (times[-1] + 0.04))) / 5)).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
+            out.mux(tone.encode(frame))
+            out.mux(tone.encode(None))
+    return path
+
+
+def gray_steps(count: int, *, width: int = 96, height: int = 64) -> list[np.ndarray]:
+    """Plain frames, each a little lighter than the one before; see `step_of`."""
+    return [np.full((height, width, 3), 20 + 4 * number % 220, np.uint8) for number in range(count)]
+
+
+def step_of(pixels: np.ndarray) -> int:
+    """Which of the `gray_steps` a decoded frame is."""
+    return round((float(pixels.mean()) - 20) / 4)
+
+
+def turned(path: Path) -> Path:
+    """Set the flag that a telephone sets when it is held upright: shown a quarter turn clockwise."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    quarter = [0, 0x10000, 0, 0xFFFF0000, 0, 0, 0, 0, 0x40000000]
+    content[matrix : matrix + 36] = b"".join(value.to_bytes(4, "big") for value in quarter)
+    path.write_bytes(content)
+    return path
+
+
+def wandering_face(astronaut_pixels: np.ndarray, *, count: int = 50, hidden: range = range(20, 30)) -> list[np.ndarray]:
+    """A smiling face that wanders to the right by three pixels a frame, and is hidden for a while."""
+    face = astronaut_pixels[20:240, 120:340]
+    frames = []
+    for number in range(count):
+        picture = np.full((240, 420, 3), 90, np.uint8)
+        if number not in hidden:
+            x = 10 + 3 * (number % 60)
+            picture[10:230, x : x + 220] = face
+        frames.append(picture)
+    return frames

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from mien.inference.video.motion import BoxMotion
+from mien.inference.video.tracks import Tracker
+from mien.results import Box, Face
+
+
+def face(x, y, side=50.0):
+    return Face(Box(x, y, x + side, y + side), 0.9)
+
+
+def follow(frames, times, *, max_gap_s=1.0):
+    """The ids of the faces of each frame."""
+    tracker = Tracker(max_gap_s=max_gap_s)
+    ids = []
+    for faces, time_s in zip(frames, times, strict=True):
+        tracker.predict(time_s)
+        ids.append(tracker.place(faces, tracker.match(faces)))
+    return ids
+
+
+def test_two_people_who_pass_each_other_keep_their_ids_in_any_order_of_faces():
+    frames = []
+    for step in range(40):
+        pair = [face(100 + 8 * step, 100), face(420 - 8 * step, 130)]
+        frames.append(pair if step % 2 else pair[::-1])
+    ids = follow(frames, [step / 25 for step in range(40)])
+    assert ids == [[1, 2] if step % 2 == 0 else [2, 1] for step in range(40)]
+
+
+@pytest.mark.parametrize("speed", [0, 150])
+def test_a_short_occlusion_keeps_the_id_and_a_long_one_does_not(speed):
+    times = [step / 25 for step in range(100)]
+
+    def ids(hidden):
+        frames = [[] if hidden(time_s) else [face(100 + speed * time_s, 100)] for time_s in times]
+        return {number for frame in follow(frames, times) for number in frame}
+
+    assert ids(lambda time_s: 1 < time_s < 1.8) == {1}
+    assert ids(lambda time_s: 1 < time_s < 2.5) == {1, 2}
+
+
+def test_who_stops_while_hidden_is_found_where_last_seen():
+    times = [step / 25 for step in range(60)]
+    places = [100 + 200 * min(time_s, 1.0) for time_s in times]
+    frames = [[] if 1 < time_s < 1.7 else [face(place, 100)] for place, time_s in zip(places, times, strict=True)]
+    assert {number for frame in follow(frames, times) for number in frame} == {1}
+
+
+def test_a_face_far_away_is_somebody_else():
+    assert follow([[face(0, 0)], [face(300, 0)]], [0, 0.04]) == [[1], [2]]
+
+
+def test_time_counts_not_frames():
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.choice([0.005, 0.2], 60))
+    frames = [[face(100 + 120 * time_s, 100)] for time_s in times]
+    assert follow(frames, times.tolist()) == [[1]] * 60
+
+
+def test_times_that_stand_still_or_run_backwards_do_no_harm():
+    assert follow([[face(0, 0)]] * 5, [0.0, 0.0, 1.0, 0.5, 1.0]) == [[1]] * 5
+
+
+def test_motion_does_not_depend_on_how_a_stretch_of_time_is_cut():
+    whole, cut = (BoxMotion(Box(0, 0, 50, 60)) for _ in range(2))
+    for motion in (whole, cut):
+        motion.predict(0.1)
+        motion.update(Box(10, 5, 60, 65))
+    whole.predict(0.3)
+    for _ in range(3):
+        cut.predict(0.1)
+    assert np.allclose(whole.position, cut.position)
+    whole.update(Box(30, 10, 80, 70))
+    cut.update(Box(30, 10, 80, 70))
+    assert np.allclose(whole.velocity, cut.velocity)
+
+
+def test_motion_learns_a_steady_speed():
+    motion = BoxMotion(Box(0, 0, 50, 50))
+    for step in range(1, 60):
+        motion.predict(0.04)
+        motion.update(Box(4 * step, 0, 4 * step + 50, 50))
+    assert motion.velocity == pytest.approx([100, 0, 0, 0], abs=1)
+    motion.predict(0.5)
+    assert motion.box.x1 == pytest.approx(4 * 59 + 50, abs=2)

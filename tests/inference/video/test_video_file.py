@@ -1,0 +1,163 @@
+import av
+import numpy as np
+import pytest
+
+from mien.errors import MissingExtraError, UsageError, VideoError
+from mien.inference.video.frames import Part, open_film
+from tests.films_on_disk import gray_steps, step_of, turned, write_film
+
+
+def read(path, part=None, *, after=None):
+    """The frames of a film, and what was lost of it."""
+    problems = []
+    film = open_film(path)
+    frames = list(film.frames(part or Part(), after=after, on_problem=problems.append))
+    film.close()
+    return frames, problems
+
+
+def test_frames_come_with_their_own_times(tmp_path):
+    times = [0.0, 0.04, 0.11, 0.5, 0.52, 1.75, 1.76]
+    frames, problems = read(write_film(tmp_path / "a.mp4", gray_steps(7), times=times))
+    assert problems == []
+    assert [frame.index for frame in frames] == list(range(7))
+    assert [step_of(frame.pixels) for frame in frames] == list(range(7))
+    assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.001)
+    assert frames[0].pixels.shape == (64, 96, 3)
+    assert frames[0].pixels.dtype == np.uint8
+
+
+def test_a_film_that_was_held_upright_comes_upright(tmp_path):
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:32, :48] = 255  # top left
+    (frame, *_), _ = read(turned(write_film(tmp_path / "a.mp4", [picture] * 3)))
+    assert frame.pixels.shape == (96, 64, 3)
+    assert frame.pixels[10, 50].min() > 200  # a quarter turn clockwise: top right
+    assert frame.pixels[60:].max() < 50
+    assert frame.pixels[:, :20].max() < 50
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_a_part_keeps_the_numbers_of_the_whole(tmp_path, ending):
+    path = write_film(tmp_path / f"a.{ending}", gray_steps(50))
+    whole, _ = read(path)
+    begin_s = whole[0].time_s
+    part, problems = read(path, Part(begin_s + 0.99, begin_s + 1.5, every=3))
+    assert problems == []
+    assert [frame.index for frame in part] == [27, 30, 33, 36]
+    assert [frame.time_s for frame in part] == [whole[index].time_s for index in (27, 30, 33, 36)]
+    assert [step_of(frame.pixels) for frame in part] == [27, 30, 33, 36]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("last", [0, 13, 48, 49])
+def test_reading_goes_on_after_any_frame(tmp_path, ending, last):
+    path = write_film(tmp_path / f"a.{ending}", gray_steps(50))
+    whole, _ = read(path)
+    rest, problems = read(path, after=(last, whole[last].time_s))
+    assert problems == []
+    assert [(frame.index, frame.time_s) for frame in rest] == [
+        (frame.index, frame.time_s) for frame in whole[last + 1 :]
+    ]
+    assert [step_of(frame.pixels) for frame in rest] == list(range(last + 1, 50))
+
+
+def test_bare_h264_gets_times_from_its_rate(tmp_path):
+    frames, _ = read(write_film(tmp_path / "a.h264", gray_steps(20)))
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 25 for number in range(20)])
+    rest, _ = read(tmp_path / "a.h264", after=(7, frames[7].time_s))
+    assert [frame.index for frame in rest] == list(range(8, 20))
+
+
+def test_expected_frames(tmp_path):
+    film = open_film(write_film(tmp_path / "a.mp4", gray_steps(50)))
+    assert film.expected_frames(Part()) == 50
+    assert film.expected_frames(Part(0.5, 1.5, every=5)) == 5
+    film.close()
+
+
+def test_a_film_that_was_cut_off_keeps_what_is_there_and_says_so(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(50)]
+    path = write_film(tmp_path / "a.mp4", noise, options={"movflags": "faststart"})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    frames, problems = read(path)
+    assert 25 < len(frames) < 35
+    assert "ends in the middle of a frame" in problems[0]
+    assert "though its header promises 2.00 s" in problems[1]
+
+
+def test_damage_in_the_middle_costs_some_frames_only(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (64, 96, 3), dtype=np.uint8) for _ in range(50)]
+    path = write_film(tmp_path / "a.mp4", noise, options={"movflags": "faststart"})
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 12000] = bytes(rng.integers(0, 256, 12000, dtype=np.uint8))
+    path.write_bytes(content)
+    frames, problems = read(path)
+    assert 30 < len(frames) < 50
+    assert frames[-1].time_s == pytest.approx(49 / 25, abs=0.001)
+    assert any("damaged and left out" in problem for problem in problems)
+
+
+def sound_only(path):
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        out.mux(stream.encode(frame))
+
+
+def unknown_codec(path):
+    write_film(path, gray_steps(3))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "text"),
+    [
+        ("a.mp4", lambda path: path.write_bytes(b""), "is not a film that can be read"),
+        ("a.mp4", lambda path: path.write_text("text " * 100), "is not a film that can be read"),
+        ("a.wav", sound_only, "has no video in it"),
+        ("a.mp4", unknown_codec, "codec is not one that this FFmpeg can decode"),
+        ("a.mp4", lambda path: None, "no such file"),
+    ],
+)
+def test_what_is_no_film(tmp_path, name, make, text):
+    make(tmp_path / name)
+    with pytest.raises(VideoError, match=text) as caught:
+        open_film(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_nobody_answers_at_an_address():
+    with pytest.raises(VideoError, match="no stream there"):
+        open_film("rtsp://127.0.0.1:9/none")
+
+
+def test_a_playlist_does_not_reach_the_network(tmp_path):
+    playlist = tmp_path / "a.m3u8"
+    playlist.write_text("#EXTM3U\n#EXTINF:5,\nhttp://127.0.0.1:9/secret.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(VideoError, match="is not a film that can be read"):
+        open_film(playlist)
+
+
+def test_too_large(tmp_path):
+    path = write_film(tmp_path / "a.mp4", gray_steps(2))
+    with pytest.raises(VideoError, match=r"96 x 64 are more than the limit of 0\.001 megapixels"):
+        open_film(path, max_pixels=1000)
+
+
+@pytest.mark.parametrize("wrong", [{"every": 0}, {"start_s": 2.0, "end_s": 1.0}])
+def test_impossible_parts(wrong):
+    with pytest.raises(UsageError):
+        Part(**wrong)
+
+
+def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
+    path = write_film(tmp_path / "a.mp4", gray_steps(2))
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"mien\[video\]"):
+        open_film(path)

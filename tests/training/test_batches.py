@@ -1,0 +1,39 @@
+import copy
+
+import pytest
+import torch
+
+from mien.training.batches import Batches, Pictures
+from mien.training.targets import targets_of
+
+
+@pytest.fixture
+def pictures(drawn_samples, small_recipe):
+    return Pictures(torch.from_numpy(drawn_samples.crops), targets_of(drawn_samples, small_recipe(1)))
+
+
+def test_an_epoch_is_the_same_again_and_another_is_not(pictures):
+    first, again, other = (
+        torch.cat([crops for crops, _ in Batches(pictures, batch=10, order=(1, epoch))]) for epoch in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert len(first) == 60  # the last, smaller batch is left out of a shuffled epoch
+
+
+def test_in_order_nothing_is_left_out(pictures):
+    batches = Batches(pictures, batch=10)
+    assert len(batches) == 7
+    assert torch.equal(torch.cat([crops for crops, _ in batches]), pictures.crops)
+
+
+def test_processes_share_an_epoch_and_no_picture_is_seen_twice(pictures):
+    parts = [Batches(pictures, batch=8, order=(1, 0), part=(rank, 2)) for rank in range(2)]
+    assert [len(part) for part in parts] == [4, 4]
+    seen = torch.cat([crops for part in parts for crops, _ in part]).flatten(1)
+    assert len(seen) == 64
+    assert len(seen.unique(dim=0)) == 64
+
+
+def test_pictures_are_not_copied_with_the_network(pictures):
+    assert copy.deepcopy(pictures).crops.data_ptr() == pictures.crops.data_ptr()

@@ -1,0 +1,158 @@
+import csv
+import io
+import json
+import threading
+import time
+
+import pytest
+
+import mien
+from mien.web import schemas
+from mien.web.batching import SharedAnalyzer
+from mien.web.settings import Limits
+from tests.web.conftest import open_client
+
+FILM = {"Content-Type": "video/mp4"}
+
+
+def finished(client, job):
+    deadline = time.monotonic() + 60
+    while job["state"] in ("waiting", "running") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        job = client.get(f"/v1/videos/{job['id']}").json()
+        schemas.JobShape.model_validate(job)
+    return job
+
+
+def send(client, film, name="talk.mp4"):
+    answer = client.post("/v1/videos", files={"video": (name, film)})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/v1/videos/{answer.json()['id']}"
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def done(client, film):
+    return finished(client, send(client, film.read_bytes()))
+
+
+def test_a_film_gives_what_analyze_video_gives(client, film, done):
+    assert done["state"] == "done"
+    assert (done["frames"], done["progress"], done["problems"], done["error"]) == (30, 1.0, [], None)
+    frames = client.get(f"/v1/videos/{done['id']}/result").json()["frames"]
+    expected = [frame.to_dict() for frame in mien.Analyzer(detector="haar").analyze_video(film)]
+    assert [frame["time_s"] for frame in frames] == [frame["time_s"] for frame in expected]
+    assert all(frame["source"] == "talk.mp4" for frame in frames)
+    for frame, other in zip(frames, expected, strict=True):
+        assert [face["track_id"] for face in frame["faces"]] == [face["track_id"] for face in other["faces"]]
+        assert [face["label"] for face in frame["faces"]] == [face["label"] for face in other["faces"]]
+    assert sum(len(frame["faces"]) for frame in frames) >= 25
+
+
+def test_only_frames_that_are_not_known_yet_are_sent_again(client, done):
+    path = f"/v1/videos/{done['id']}/result"
+    assert [frame["frame"] for frame in client.get(f"{path}?after=27").json()["frames"]] == [27, 28, 29]
+    assert client.get(f"{path}?after=1000").json()["frames"] == []
+    assert client.get(f"{path}?after=-1").status_code == 422
+
+
+def test_results_as_tables(client, done):
+    path = f"/v1/videos/{done['id']}/result"
+    lines = [json.loads(line) for line in client.get(f"{path}?format=jsonl").text.splitlines()]
+    assert [line["frame"] for line in lines] == list(range(30))
+    answer = client.get(f"{path}?format=csv")
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {int(row["frame"]) for row in rows} == set(range(30))
+    assert {"track_id", "label", "p_happiness", "smoothed_happiness"} <= set(rows[0])
+    assert client.get(f"{path}?format=xlsx").status_code == 422
+
+
+def test_a_film_as_a_body_needs_no_form(client, film):
+    answer = client.post("/v1/videos", content=film.read_bytes(), headers=FILM)
+    assert answer.status_code == 202
+    assert finished(client, answer.json())["frames"] == 30
+
+
+def test_what_is_no_film_fails_with_a_sentence_and_without_the_servers_paths(client):
+    for content in (b"rubbish " * 100, b"", b"#EXTM3U\nhttp://127.0.0.1/x.ts\n"):
+        job = finished(client, send(client, content, "holiday.mp4"))
+        assert job["state"] == "failed"
+        assert job["error"].startswith("holiday.mp4: ")
+        assert "/dev/fd" not in job["error"]
+
+
+def test_a_film_that_was_cut_off_keeps_what_came_before(client, film):
+    av = pytest.importorskip("av")
+    whole = io.BytesIO()
+    with av.open(str(film)) as source, av.open(whole, "w", format="matroska") as target:
+        stream = target.add_stream("mpeg4", rate=10)  # without frames that wait for later ones
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for frame in source.decode(video=0):
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    content = whole.getvalue()
+    job = finished(client, send(client, content[: int(0.7 * len(content))], "cut.mkv"))
+    assert job["state"] == "done", job
+    assert 3 <= job["frames"] < 30
+    assert job["problems"]
+    assert job["problems"][0].startswith("cut.mkv: ")
+
+
+def test_a_film_that_is_too_long_is_analysed_up_to_the_limit(film):
+    with open_client(limits=Limits(max_film_s=1.0)) as client:
+        job = finished(client, send(client, film.read_bytes()))
+        assert job["state"] == "done"
+        assert job["frames"] == 11
+        assert "talk.mp4: goes on after 1 s, which is the limit here" in job["problems"][0]
+
+
+def test_a_film_that_is_too_large_is_refused(film):
+    with open_client(limits=Limits(max_film_bytes=1000)) as client:
+        answer = client.post("/v1/videos", files={"video": ("talk.mp4", film.read_bytes())})
+        assert answer.status_code == 413
+
+
+def test_no_more_films_than_places_and_a_waiting_one_can_be_cancelled(film, monkeypatch):
+    go_on, score = threading.Event(), SharedAnalyzer.score
+
+    def slow(self, crops):
+        assert go_on.wait(30)
+        return score(self, crops)
+
+    monkeypatch.setattr(SharedAnalyzer, "score", slow)
+    content = film.read_bytes()
+    with open_client(limits=Limits(max_jobs=2)) as client:
+        first, second = send(client, content), send(client, content)
+        refused = client.post("/v1/videos", files={"video": ("talk.mp4", content)})
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert client.delete(f"/v1/videos/{second['id']}").status_code == 204
+        assert client.get(f"/v1/videos/{second['id']}").status_code == 404
+        third = send(client, content)
+        go_on.set()
+        assert finished(client, first)["frames"] == 30
+        assert finished(client, third)["frames"] == 30
+
+
+def test_results_are_forgotten(film):
+    with open_client(limits=Limits(keep_s=0.2, max_results=1)) as client:
+        jobs = [finished(client, send(client, b"x")) for _ in range(2)]
+        for job in jobs:
+            time.sleep(0.3)
+            answer = client.get(f"/v1/videos/{job['id']}/result")
+            assert answer.status_code == 404
+            assert "send the film again" in answer.json()["error"]
+
+
+def test_an_upload_has_no_name_on_the_disk(film, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    seen = []
+    score = SharedAnalyzer.score
+    monkeypatch.setattr(
+        SharedAnalyzer, "score", lambda self, crops: (seen.append(list(tmp_path.iterdir())), score(self, crops))[1]
+    )
+    with open_client() as client:
+        assert finished(client, send(client, film.read_bytes()))["state"] == "done"
+    assert seen
+    assert not any(seen)

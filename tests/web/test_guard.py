@@ -1,0 +1,92 @@
+import base64
+
+import pytest
+from starlette.websockets import WebSocketDisconnect
+
+from mien.web.guard import PAGE_POLICY
+from tests.web.conftest import open_client
+
+KEY = "ключ/with+signs"
+ENCODED = base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def locked():
+    with open_client(api_key=KEY) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/videos/x", "/metrics"])
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": "Bearer "}])
+def test_without_the_key_nothing_is_told(locked, path, headers):
+    answer = locked.get(path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert KEY not in answer.text
+
+
+@pytest.mark.parametrize("name", ["X-API-Key", "Authorization"])
+def test_the_key_opens(locked, name):
+    value = KEY.encode() if name == "X-API-Key" else f"Bearer {KEY}".encode()
+    assert locked.get("/v1/models", headers={name: value}).status_code == 200
+
+
+def test_page_and_health_need_no_key(locked):
+    assert locked.get("/").status_code == 200
+    assert locked.get("/page/main.js").status_code == 200
+    assert locked.get("/health").json()["status"] == "ok"
+
+
+def test_a_live_connection_needs_the_key_too(locked):
+    with pytest.raises(WebSocketDisconnect), locked.websocket_connect("/v1/live"):
+        pass
+    with locked.websocket_connect("/v1/live", subprotocols=["mien", f"key.{ENCODED}"]) as socket:
+        assert socket.accepted_subprotocol == "mien"
+
+
+@pytest.mark.parametrize("encoded", ["%%%", "=", "/w", "x" * 5000])
+def test_a_key_that_is_no_base64_is_wrong(locked, encoded):
+    answer = locked.get("/v1/models", headers={"Sec-WebSocket-Protocol": f"key.{encoded}"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999"])
+def test_pages_of_others_may_not_ask(client, photo, origin):
+    for path in ("/v1/models", "/"):
+        assert client.get(path, headers={"Origin": origin}).status_code == 403
+    answer = client.post("/v1/analyze", content=photo, headers={"Origin": origin, "Content-Type": "image/jpeg"})
+    assert answer.status_code == 403
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/live", headers={"Origin": origin}):
+        pass
+
+
+def test_its_own_page_may_ask(client):
+    assert client.get("/v1/models", headers={"Origin": "http://127.0.0.1:8000"}).status_code == 200
+
+
+def test_cors_is_off_and_can_be_turned_on():
+    preflight = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    with open_client() as client:
+        assert "access-control-allow-origin" not in client.get("/v1/models").headers
+        assert client.options("/v1/analyze", headers=preflight).status_code == 403
+    with open_client(origins=("https://example.org",), api_key=KEY) as client:
+        answer = client.options("/v1/analyze", headers=preflight)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "https://example.org"
+
+
+def test_a_server_answers_only_to_its_names():
+    with open_client(hosts=("127.0.0.1", "localhost")) as client:
+        assert client.get("/health", headers={"Host": "localhost:8000"}).status_code == 200
+        for host in ("rebound.example:8000", "[", "", "127.0.0.1:x"):
+            assert client.get("/health", headers={"Host": host}).status_code == 421
+
+
+def test_every_answer_forbids_what_a_page_does_not_need(client):
+    for path in ("/", "/page/style.css", "/v1/models", "/nowhere", "/openapi.json"):
+        headers = client.get(path).headers
+        assert headers["Content-Security-Policy"] == PAGE_POLICY
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+    assert "unsafe" not in PAGE_POLICY
+    assert "http" not in PAGE_POLICY

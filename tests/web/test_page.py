@@ -1,0 +1,277 @@
+"""The page in headless Chromium: what a person does with it, at a real server."""
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+
+from tests.web.conftest import run_server
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = sync_api.expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium; Debian's package is called chromium", allow_module_level=True)
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def camera(film, tmp_path_factory):
+    """What the fake camera shows: the frames of the film as JPEG, one after the other."""
+    av, cv2 = pytest.importorskip("av"), pytest.importorskip("cv2")
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with av.open(str(film)) as container:
+        frames = [cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))[1].tobytes() for frame in container.decode()]
+    path.write_bytes(b"".join(frames + frames[::-1]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera):
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={camera}"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, port):
+    """An opened page; it must not ask anybody else, nor complain in its console."""
+    context = browser.new_context(viewport=DESKTOP, accept_downloads=True)
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.goto(f"http://127.0.0.1:{port}/")
+    expect(page.locator("#model option").first).to_be_attached()
+    yield page
+    context.close()
+    assert all(url.startswith((f"http://127.0.0.1:{port}/", "blob:")) for url in asked)
+    assert [text for text in complaints if "status of 4" not in text] == []  # Chromium notes refused requests
+
+
+def painted(page, selector):
+    """How many pixels of a canvas are not transparent."""
+    return page.locator(selector).evaluate(
+        """canvas => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          let count = 0;
+          for (let place = 3; place < data.length; place += 4) count += data[place] > 0;
+          return count;
+        }"""
+    )
+
+
+def download(page, button):
+    with page.expect_download() as waiting:
+        page.click(button)
+    return waiting.value.path().read_bytes(), waiting.value.suggested_filename
+
+
+def test_a_photo_shows_its_face_and_can_be_saved(page, astronaut):
+    page.set_input_files("#file", astronaut)
+    face = page.locator("#faces .face")
+    expect(face).to_have_count(1)
+    expect(face).to_have_attribute("aria-label", re.compile(r"^Face 1: happiness 9\d %$"))
+    expect(face.locator(".bar")).to_have_count(3)
+    expect(face.locator(".chip")).to_have_text(["happiness"])
+    content, name = download(page, "#save-json")
+    assert name == "astronaut.json"
+    probabilities = json.loads(content)["results"][0]["faces"][0]["emotions"]
+    page.locator("#threshold").fill("5")
+    expect(face.locator(".chip")).to_have_count(sum(value >= 0.05 for value in probabilities.values()))
+    content, name = download(page, "#save-csv")
+    (row,) = csv.DictReader(content.decode().splitlines())
+    assert name == "astronaut.csv"
+    assert (row["source"], row["top"], float(row["p_happiness"])) == (
+        "astronaut.jpg",
+        "happiness",
+        probabilities["happiness"],
+    )
+    plain, name = download(page, "#save-picture")
+    assert name == "astronaut-mien.png"
+    assert plain.startswith(b"\x89PNG")
+
+
+def test_blur_hides_the_face_on_the_screen_and_in_the_saved_picture(page, astronaut, tmp_path):
+    cv2, np = pytest.importorskip("cv2"), pytest.importorskip("numpy")
+
+    def detail():
+        content, _ = download(page, "#save-picture")
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        return cv2.Laplacian(picture[90:160, 195:250], cv2.CV_64F).var()
+
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    sharp = detail()
+    page.check("#blur")
+    assert detail() < 0.05 * sharp
+
+
+def test_a_click_on_a_face_shows_what_spoke_for_it(page, astronaut):
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    before, _ = download(page, "#save-picture")
+    box = page.locator("#picture").bounding_box()
+    scale = box["width"] / 512
+    page.mouse.click(box["x"] + 223 * scale, box["y"] + 120 * scale)
+    expect(page.locator("#why-text")).to_contain_text("Red parts of the face spoke for happiness", timeout=20_000)
+    during, _ = download(page, "#save-picture")
+    page.click("#why-close")
+    expect(page.locator("#why")).to_be_hidden()
+    after, _ = download(page, "#save-picture")
+    assert during != before
+    assert after == before
+
+
+def test_another_head_is_asked_when_it_is_chosen(page, astronaut):
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    page.select_option("#model", "mien-compact/ferplus8")
+    expect(page.locator("#progress")).to_be_hidden()
+    content, _ = download(page, "#save-json")
+    assert "contempt" in json.loads(content)["results"][0]["faces"][0]["emotions"]
+
+
+def test_many_photos_and_one_that_is_broken(page, astronaut, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(astronaut.read_bytes()[:9000])
+    page.set_input_files("#file", [astronaut, broken, astronaut])
+    expect(page.locator("#strip button")).to_have_text(["astronaut.jpg (1)", "astronaut.jpg (1)"])
+    expect(page.locator("#error")).to_contain_text("broken.jpg: is truncated or damaged")
+
+
+def test_a_broken_file_is_told_and_the_next_one_works(page, astronaut, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"this is no picture")
+    page.set_input_files("#file", broken)
+    expect(page.get_by_role("alert")).to_contain_text("broken.jpg: is not a picture that can be read")
+    expect(page.locator("#progress")).to_be_hidden()
+    film = tmp_path / "broken.mp4"
+    film.write_bytes(b"this is no film")
+    page.set_input_files("#file", film)
+    expect(page.get_by_role("alert")).to_contain_text("broken.mp4: is not a film that can be read")
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    expect(page.locator("#error")).to_be_hidden()
+
+
+def test_a_film_shows_its_progress_and_grows_a_timeline(page, film):
+    texts = page.evaluate_handle(
+        """() => {
+          const seen = [];
+          const text = document.querySelector("#progress-text");
+          new MutationObserver(() => seen.push(text.textContent)).observe(text, { childList: true });
+          return seen;
+        }"""
+    )
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "30", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    seen = texts.json_value()
+    assert any(text.startswith("Sending astronaut.mp4 (") for text in seen)
+    assert any(text.startswith("Analysing: ") and "of 30 frames" in text for text in seen)
+    assert painted(page, "#timeline") > 1000
+    expect(page.locator("#events tr").first).to_contain_text("happiness")
+    page.locator("#timeline").press("End")
+    expect(page.locator("#timeline")).to_have_attribute("aria-valuenow", "2.90")
+    expect(page.locator("#faces .face")).to_contain_text("Person 1")
+    content, name = download(page, "#save-csv")
+    rows = list(csv.DictReader(content.decode().splitlines()))
+    assert name == "astronaut.csv"
+    assert {row["frame"] for row in rows} == {str(number) for number in range(30)}
+
+
+def test_the_webcam_shows_boxes_and_grows_a_timeline(page):
+    page.click("#webcam")
+    timeline = page.locator("#timeline")
+    expect(timeline).to_have_attribute("data-frames", re.compile(r"^\d\d+$"), timeout=30_000)
+    expect(page.locator("#faces .face")).to_contain_text("happiness")
+    expect(page.locator("#meter")).to_contain_text("frames/s")
+    before = int(timeline.get_attribute("data-frames"))
+    page.wait_for_timeout(1000)
+    assert int(timeline.get_attribute("data-frames")) > before + 3
+    assert painted(page, "#timeline") > 1000
+    page.click("#webcam")
+    stopped = int(timeline.get_attribute("data-frames"))
+    page.wait_for_timeout(500)
+    assert int(timeline.get_attribute("data-frames")) <= stopped + 2
+    content, _ = download(page, "#save-csv")
+    assert len(content.splitlines()) > 10
+
+
+def test_everything_can_be_reached_with_the_keyboard(page, astronaut):
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#choose")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    for name in ("webcam", "model", "detector", "threshold", "blur"):
+        page.keyboard.press("Tab")
+        expect(page.locator(f"#{name}")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("switch", name="Blur faces")).to_be_checked()
+    for name in ("save-csv", "save-json", "save-picture"):
+        page.keyboard.press("Tab")
+        expect(page.locator(f"#{name}")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    face = page.locator("#faces .face")
+    expect(face).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(face).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(face).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_needs_no_scrolling_to_the_side(browser, port, astronaut, scheme):
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 22, 26)"
+    assert dark == (scheme == "dark")
+    for button in page.locator("button:visible").all():
+        assert button.bounding_box()["height"] >= 40
+    context.close()
+
+
+def test_a_server_with_a_key_asks_for_it(browser, astronaut):
+    with run_server(api_key="ключ +/") as port:
+        context = browser.new_context(viewport=DESKTOP)
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        for key in ("wrong", "ключ +/"):
+            page.get_by_label("Key").fill(key)
+            page.keyboard.press("Enter")
+        expect(page.locator("#model option").first).to_be_attached()
+        page.set_input_files("#file", astronaut)
+        expect(page.locator("#faces .face")).to_have_count(1)
+        page.click("#webcam")
+        expect(page.locator("#timeline")).to_have_attribute("data-frames", re.compile(r"^\d+$"), timeout=30_000)
+        context.close()
