@@ -80,7 +80,7 @@ def size() -> str:
 
 
 def peers() -> str:
-    """mien and others on the same pictures."""
+    """Mien and others on the same pictures."""
     rows = read("peers")
     cells = [
         [
