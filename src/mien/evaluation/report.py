@@ -31,7 +31,8 @@ STYLE = """
 .faces figure { margin: 0; width: 174px; font-size: .8rem; line-height: 1.35; }
 .faces img { width: 82px; height: 82px; image-rendering: pixelated; }
 nav a { margin-right: .9rem; } section { margin-top: 2.4rem; } table { margin: .6rem 0; }
-.scroll { overflow-x: auto; } .scroll td, td.n { white-space: nowrap; } th { vertical-align: bottom; }
+.scroll { overflow-x: auto; } .scroll td, td.n { white-space: nowrap; }
+.scroll td:first-child { white-space: normal; } th { vertical-align: bottom; }
 code { overflow-wrap: anywhere; }
 """
 
