@@ -67,6 +67,10 @@ def evaluate(
         bool, typer.Option("--robustness", help="Also score 1,000 pictures made worse in nine ways (some minutes).")
     ] = False,
     detector: Annotated[str, typer.Option("--detector", "-d", help="Whose boxes --robustness moves.")] = "auto",
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the model's training run: the report then explains by its gradients (Grad-CAM)."),
+    ] = None,
 ) -> None:
     """Score a model on labelled pictures through the preprocessing that users get, with 95 % bootstrap intervals.
 
@@ -100,7 +104,7 @@ def evaluate(
     if alone or words[0].endswith(PREDICTED):
         findings = _from_file(Path(words[0]), None if alone else asked, asked, task)
     else:
-        findings = _from_model(words[0], asked, detector if robustness else None, full=_is_folder(output))
+        findings = _from_model(words[0], asked, detector if robustness else None, run, full=_is_folder(output))
     _show(findings.scored)
     if output is not None:
         _write(findings, output)
@@ -114,11 +118,12 @@ def _command() -> str:
     return shlex.join(["mien", *sys.argv[1:]])
 
 
-def _from_model(model: str, asked: "Asked", detector: str | None, *, full: bool) -> "Findings":
+def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | None, *, full: bool) -> "Findings":
+    from mien.cli.explain import gradient_maps
     from mien.cli.progress import progress_bar
     from mien.evaluation.audit import audit
-    from mien.evaluation.exhibits import exhibits, most_unsure, worst_mistakes
-    from mien.evaluation.report import Findings
+    from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
+    from mien.evaluation.report import GRAD_CAM, RISE, Findings
     from mien.evaluation.robustness import draw_some, measure_crops, measure_robustness
     from mien.evaluation.summary import read_split, score_model
     from mien.inference.detectors import open_detector
@@ -147,14 +152,23 @@ def _from_model(model: str, asked: "Asked", detector: str | None, *, full: bool)
     def score(crops: "NDArray[np.uint8]") -> "NDArray[np.float64]":
         return score_crops(session, crops, session.card.head(head))
 
+    maps = quick_rise(score) if run is None else gradient_maps(run, head)
     shown = []
     if full and first.task == "single":
         with progress_bar("explanations", total=None) as advance:
             for rows in (worst_mistakes(first), most_unsure(first)):
-                shown.append(exhibits(first, rows, samples, score, on_step=advance.by))
+                shown.append(exhibits(first, rows, samples, maps, on_step=advance.by))
     mistakes, unsure = shown or ([], [])
     return Findings(
-        scored, audit(first), worse, error, mistakes=mistakes, unsure=unsure, card=session.card, command=_command()
+        scored,
+        audit(first),
+        worse,
+        error,
+        mistakes=mistakes,
+        unsure=unsure,
+        explained_by=RISE if run is None else GRAD_CAM,
+        card=session.card,
+        command=_command(),
     )
 
 

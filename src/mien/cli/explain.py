@@ -7,7 +7,6 @@ import typer
 
 if TYPE_CHECKING:
     from mien.explain import Explanation, Maps
-    from mien.inference.analyzer import Analyzer
     from mien.model_card import CropSpec
     from mien.results import ImageResult
 
@@ -56,7 +55,7 @@ def explain(
         raise UsageError(f"{target}: a picture is saved as .png, .jpg or .webp; choose such a name with --output")
     check_writable(target)
     analyzer = Analyzer(model=model, labels=labels, detector=detector)
-    maps = method if run is None else _gradients(run, analyzer)
+    maps = method if run is None else gradient_maps(run, analyzer.head.name)
     with progress_bar("faces", total=None) as advance:
         result, found = explain_picture(
             analyzer, str(picture), method=maps, label=label, on_step=lambda done, faces: advance.by(1)
@@ -67,7 +66,13 @@ def explain(
     _report(result, found, analyzer.card.crop, target)
 
 
-def _gradients(run: Path, analyzer: "Analyzer") -> "Maps":
+def gradient_maps(run: Path, head: str) -> "Maps":
+    """Return a maker of Grad-CAM maps by the checkpoint of a run.
+
+    Raises:
+        MissingExtraError: the extra `explain` is not installed.
+        WeightsError: the folder holds no finished run.
+    """
     from mien.errors import import_extra
 
     for module in ("torch", "lightning"):
@@ -78,7 +83,7 @@ def _gradients(run: Path, analyzer: "Analyzer") -> "Maps":
     from mien.training.run_folder import RunFolder
 
     _, network = load_network(RunFolder(run))
-    return lambda crops, codes: grad_cam_maps(network, crops, codes, head=analyzer.head.name)
+    return lambda crops, codes: grad_cam_maps(network, crops, codes, head=head)
 
 
 def _report(result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mien.data.samples import Samples
 from mien.evaluation.predictions import Predictions
-from mien.explain import Score, rise_maps
+from mien.explain import Maps, Score, rise_maps
 
 SHOWN = 16
 MASKS = 250
@@ -45,11 +45,16 @@ def most_unsure(predictions: Predictions, count: int = SHOWN) -> NDArray[np.int6
     return np.argsort(predictions.scores.max(axis=1), kind="stable")[:count]
 
 
+def quick_rise(score: Score) -> Maps:
+    """Return a maker of RISE maps with half of the usual masks, for many pictures."""
+    return lambda crops, codes: rise_maps(score, crops, codes, masks=MASKS)
+
+
 def exhibits(
     predictions: Predictions,
     rows: NDArray[np.int64],
     samples: Samples,
-    score: Score,
+    maps: Maps,
     *,
     on_step: Callable[[int], None] = lambda done: None,
 ) -> list[Exhibit]:
@@ -59,7 +64,7 @@ def exhibits(
         predictions: of a single-label head.
         rows: positions in the predictions.
         samples: that hold these pictures.
-        score: asks the same head, see `mien.explain.Score`.
+        maps: explains answers of the same head; see `quick_rise`.
         on_step: called with the number of pictures that were explained.
     """
     place = {name: row for row, name in enumerate(samples.ids.tolist())}
@@ -67,7 +72,7 @@ def exhibits(
     answers = predictions.scores[rows].argmax(axis=1)
     found = []
     for number, row in enumerate(rows.tolist()):
-        (heat,) = rise_maps(score, crops[number : number + 1], answers[number : number + 1], masks=MASKS)
+        (heat,) = maps(crops[number : number + 1], answers[number : number + 1])
         ranked = sorted(
             zip(predictions.labels, predictions.scores[row].tolist(), strict=True), key=lambda pair: -pair[1]
         )

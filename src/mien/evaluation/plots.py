@@ -122,7 +122,15 @@ def risk_coverage_figure(curve: RiskCoverage, *, below: float | None = None, sta
             )
     if stated is not None:
         axes.axhline(100 * stated, color=WARNING, linewidth=1, linestyle="--")
-        axes.text(1, 100 * stated, f"stated: {stated:.0%}", va="top", fontsize=8, color=WARNING)
+        axes.annotate(
+            f"stated: {stated:.0%}",
+            (0, 100 * stated),
+            xytext=(4, -3),
+            textcoords="offset points",
+            va="top",
+            fontsize=8,
+            color=WARNING,
+        )
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("pictures that get an answer, the surest first (%)")

@@ -31,9 +31,14 @@ STYLE = """
 .faces figure { margin: 0; width: 174px; font-size: .8rem; line-height: 1.35; }
 .faces img { width: 82px; height: 82px; image-rendering: pixelated; }
 nav a { margin-right: .9rem; } section { margin-top: 2.4rem; } table { margin: .6rem 0; }
-.scroll { overflow-x: auto; } .scroll td, td.n { white-space: nowrap; } th { vertical-align: bottom; }
+.scroll { overflow-x: auto; } .scroll td, td.n { white-space: nowrap; }
+.scroll td:first-child { white-space: normal; } th { vertical-align: bottom; }
 code { overflow-wrap: anywhere; }
 """
+
+
+RISE = "red parts spoke for it, blue ones against it (RISE: random halves covered)"
+GRAD_CAM = "red parts spoke for it (Grad-CAM: the gradients of the last convolution of its checkpoint)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,7 @@ class Findings:
         detector: whose error the crops were moved by, None where not measured.
         mistakes: of the first, worst first.
         unsure: of the first, least sure first.
+        explained_by: how the pictures were explained, `RISE` or `GRAD_CAM`.
         card: of the model, None where only its predictions are known.
         command: that made the report.
     """
@@ -57,6 +63,7 @@ class Findings:
     detector: DetectorError | None = None
     mistakes: Sequence[Exhibit] = ()
     unsure: Sequence[Exhibit] = ()
+    explained_by: str = RISE
     card: ModelCard | None = None
     command: str = ""
     facts: dict[str, str] = field(default_factory=facts)
@@ -88,8 +95,16 @@ def write_report(findings: Findings, path: Path) -> None:
         *((f"head-{n}", f"Answers of {row.predictions.head}", head_part(row)) for n, row in enumerate(defaults)),
         ("groups", "For whom it is right", audit_part(findings.audit)),
         ("robustness", "What it can bear", robustness_part(findings.robustness, findings.detector)),
-        ("mistakes", "Its worst mistakes", faces_part(findings.mistakes, "The wrong answers that it was surest of.")),
-        ("unsure", "Its most unsure answers", faces_part(findings.unsure, "The answers that it was least sure of.")),
+        (
+            "mistakes",
+            "Its worst mistakes",
+            faces_part(findings.mistakes, "The wrong answers that it was surest of.", findings.explained_by),
+        ),
+        (
+            "unsure",
+            "Its most unsure answers",
+            faces_part(findings.unsure, "The answers that it was least sure of.", findings.explained_by),
+        ),
         ("how", "How this was measured", _how(findings)),
     ]
     shown = [section for section in sections if section[2]]

@@ -195,7 +195,7 @@ def robustness_part(rows: Sequence[RobustnessRow], detector: DetectorError | Non
     return f'{words}{image}{told}<div class="scroll">{table}</div>'
 
 
-def faces_part(shown: Sequence[Exhibit], words: str) -> str:
+def faces_part(shown: Sequence[Exhibit], words: str, explained_by: str) -> str:
     """Return a contact sheet with captions; empty without pictures."""
     if not shown:
         return ""
@@ -212,8 +212,8 @@ def faces_part(shown: Sequence[Exhibit], words: str) -> str:
             f'<br><span class="note">{escape(each.name)}</span></figcaption></figure>'
         )
     return (
-        f"<p>{words} The second picture of each shows what carried the answer: red parts spoke for it, blue ones "
-        "against it (RISE: random halves covered). Labels are annotators' and can be wrong too.</p>"
+        f"<p>{words} The second picture of each shows what carried the answer: {explained_by}. Labels are annotators' "
+        "and can be wrong too.</p>"
         f'<div class="faces">{"".join(figures)}</div>'
     )
 
