@@ -233,7 +233,7 @@ def _report(
     error = analyzer.head.unsure_error
     if error is not None and any(found.unsure for result in results for found in result):
         console.print(
-            f"[dim]unsure: too improbable; of the other answers at most {error:.0%} were wrong in validation[/]"
+            f"[dim]unsure: too improbable; of the others at most {error:.0%} were wrong on validation pictures[/]"
         )
     if output is not None:
         console.print(f"[dim]results: {escape(str(output))}[/]", soft_wrap=True)
