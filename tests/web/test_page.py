@@ -223,7 +223,7 @@ def test_everything_can_be_reached_with_the_keyboard(page, astronaut):
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.locator("#choose")).to_be_focused()
+    expect(page.locator("#file")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(astronaut)
@@ -266,8 +266,9 @@ def test_a_server_with_a_key_asks_for_it(browser, astronaut):
         context = browser.new_context(viewport=DESKTOP)
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
-        for key in ("wrong", "ключ +/"):
-            page.get_by_label("Key").fill(key)
+        for title, key in (("This server asks for a key", "wrong"), ("That key is wrong", "ключ +/")):
+            expect(page.locator("#key-title")).to_have_text(title)
+            page.locator("#key").fill(key)
             page.keyboard.press("Enter")
         expect(page.locator("#model option").first).to_be_attached()
         page.set_input_files("#file", astronaut)

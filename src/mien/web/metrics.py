@@ -13,7 +13,7 @@ class Metrics:
         requests: by route, method and status.
         seconds: from the first byte of a request to the last of its answer, by route.
         pictures: pictures that were analysed.
-        faces: faces that were found, in pictures, films and live.
+        faces: faces that were found, in pictures and live.
         crops: sizes of the passes through the network.
         waiting: requests with pictures that are in work or wait.
         live: connections that are open.

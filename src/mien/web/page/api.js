@@ -9,12 +9,15 @@ export class ServerError extends Error {
   }
 }
 
-const headers = () => (key ? { Authorization: `Bearer ${key}` } : {});
+// A header holds bytes and is written as Latin-1: the key goes out as UTF-8.
+const keyBytes = () => String.fromCharCode(...new TextEncoder().encode(key));
+const headers = () => (key ? { Authorization: `Bearer ${keyBytes()}` } : {});
 
 function askForKey() {
   const dialog = document.querySelector("#key-dialog");
   const input = document.querySelector("#key");
   input.value = "";
+  document.querySelector("#key-title").textContent = key === null ? "This server asks for a key" : "That key is wrong";
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => { key = input.value; resolve(); }, { once: true });
@@ -88,8 +91,7 @@ export function openLive(query) {
   address.protocol = address.protocol.replace("http", "ws");
   const protocols = ["mien"];
   if (key) {
-    const bytes = String.fromCharCode(...new TextEncoder().encode(key));
-    protocols.push(`key.${btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`);
+    protocols.push(`key.${btoa(keyBytes()).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`);
   }
   const socket = new WebSocket(address, protocols);
   socket.binaryType = "arraybuffer";

@@ -151,7 +151,6 @@ class App {
 const app = new App();
 
 function wire() {
-  $("choose").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => { app.take([...$("file").files]); $("file").value = ""; });
   $("webcam").addEventListener("click", () => app.webcam());
   $("cancel").addEventListener("click", () => app.stop());
