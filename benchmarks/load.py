@@ -59,6 +59,13 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def busy_s() -> float:
+    """Return the CPU time that everything on this machine has used, in seconds."""
+    fields = Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    idle, waiting = int(fields[3]), int(fields[4])
+    return (sum(map(int, fields)) - idle - waiting) / 100
+
+
 class Client(threading.Thread):
     """Asks again and again until it is told to stop."""
 
@@ -91,6 +98,7 @@ def measure(port: int, pid: int, path: str, clients: int, seconds: float) -> dic
     body = PHOTO.read_bytes()
     everyone = [Client(port, path, body, stop) for _ in range(clients)]
     before, began = cpu_s(pid), time.perf_counter()
+    before_all, before_own = busy_s(), time.process_time()
     for client in everyone:
         client.start()
     memory = []
@@ -98,6 +106,7 @@ def measure(port: int, pid: int, path: str, clients: int, seconds: float) -> dic
         time.sleep(0.5)
         memory.append(memory_mb(pid))
     used = cpu_s(pid) - before
+    others = busy_s() - before_all - used - (time.process_time() - before_own)
     stop.set()
     wall = time.perf_counter() - began
     for client in everyone:
@@ -115,6 +124,7 @@ def measure(port: int, pid: int, path: str, clients: int, seconds: float) -> dic
         "p50_ms": f"{np.percentile(latencies, 50):.1f}",
         "p99_ms": f"{np.percentile(latencies, 99):.1f}",
         "server_cpu_ms_per_answer": f"{1000 * used / len(latencies):.1f}",
+        "other_cores_busy": f"{others / wall:.2f}",  # neither server nor clients; the figures hold where this is near 0
         "memory_first_mb": f"{statistics.mean(memory[:4]):.0f}",
         "memory_last_mb": f"{statistics.mean(memory[-4:]):.0f}",
         "memory_most_mb": f"{max(memory):.0f}",
