@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
 from mien.errors import MienError, PictureError, UsageError, unknown_name
-from mien.explain import occlusion_maps
+from mien.explain import rise_maps
 from mien.inference.crops import crop_faces, crop_transform
 from mien.inference.image import describe
 from mien.web import schemas
@@ -31,7 +31,7 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
     Args:
         models: answer.
         gate: lets in a bounded number of requests.
-        workers: do the work; few, for each asks the model some two hundred times.
+        workers: do the work; few, for each asks the model some five hundred times.
         limits: what is refused.
     """
     router = APIRouter()
@@ -61,7 +61,7 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
         labels: schemas.Labels = None,
         detector: schemas.DetectorName = None,
     ) -> JSONResponse:
-        """Cover the face square by square (occlusion; Zeiler & Fergus 2014), and see what is lost."""
+        """Cover random halves of the face and average what is left (RISE; Petsiuk, Das & Saenko 2018)."""
         try:
             with gate.place():
                 analyzer = await models.opened(model, labels, detector)
@@ -109,7 +109,7 @@ def explain_upload(analyzer: SharedAnalyzer, upload: Upload, number: int, label:
     if wanted not in names:
         raise unknown_name(f"label of head {analyzer.head.name}", wanted, names)
     crops = crop_faces(picture, [found.face], analyzer.card.crop)
-    (heat,) = occlusion_maps(analyzer.score_apart, crops, np.array([names.index(wanted)]))
+    (heat,) = rise_maps(analyzer.score_apart, crops, np.array([names.index(wanted)]))
     most = max(float(np.abs(heat).max()), 1e-9)
     return {
         "face": number,
