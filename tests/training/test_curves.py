@@ -27,4 +27,4 @@ def test_overfitting_is_found_and_said_in_words():
 )
 def test_a_lowest_loss_at_the_end_is_no_overfitting(losses):
     assert curves(losses).turning_point is None
-    assert curves(losses).in_words().startswith(f"No overfitting in {len(losses)} epochs")
+    assert curves(losses).in_words().startswith(f"No overfitting up to epoch {len(losses)}:")

@@ -10,7 +10,7 @@ from mien.data.samples import Samples
 from mien.evaluation.predictions import Predictions
 from mien.explain import Maps, Score, rise_maps
 
-SHOWN = 16
+SHOWN = 15
 MASKS = 250
 
 

@@ -17,7 +17,7 @@ from mien.files import written_whole
 
 INK, FAINT, ACCENT, WARNING = "#1f2937", "#9ca3af", "#2563eb", "#d97706"
 DOTS_PER_INCH = 150
-FEWEST = 10
+FEWEST = 20
 """A bin of a reliability diagram with fewer pictures is not drawn."""
 
 
@@ -57,7 +57,7 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
 def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = "") -> Figure:
     """Draw reliability diagrams over each other: how often answers are right that are so sure.
 
-    Bins of fewer than 10 pictures are left out: their share is chance.
+    Bins of fewer than 20 pictures are left out: their share is chance.
 
     Args:
         curves: by name, such as "before" and "after"; the last one is drawn strongest and has its counts below.

@@ -40,6 +40,7 @@ class Haar:
     """
 
     name = "haar"
+    CASCADE = "haarcascade_frontalface_alt2.xml"
     SCALE_STEP = 1.2
     AGREEING_WINDOWS = 3
     SMALLEST_FACE = 24  # pixels; a face below that would have to be enlarged more than twice for a 48-pixel crop
@@ -47,7 +48,7 @@ class Haar:
     def __init__(self) -> None:
         self._file = str(
             Path(cv2.data.haarcascades)  # type: ignore[attr-defined]
-            / "haarcascade_frontalface_alt2.xml"
+            / self.CASCADE
         )
         self._per_thread = threading.local()  # a cascade keeps its working memory in itself
         self._cascade()

@@ -41,7 +41,7 @@ class Curves:
         losses = self.values["validation/loss"]
         if self.turning_point is None:
             return (
-                f"No overfitting in {len(self.epochs)} epochs: the validation loss is lowest at epoch "
+                f"No overfitting up to epoch {self.epochs[-1]}: the validation loss is lowest at epoch "
                 f"{self.epochs[losses.index(min(losses))]} ({min(losses):.3f}); more epochs may help."
             )
         train = self.values["train/loss"]
