@@ -1,73 +1,118 @@
+import io
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
 import pytest
 
-from mien import Analyzer
-from mien.web.batching import Batcher, SharedAnalyzer
+from mien import Analyzer, PictureError
+from mien.web.batching import MOST_TOGETHER, Desk, Order
+from mien.web.uploads import Upload
 
 
-def numbered(crops):
-    return crops.reshape(len(crops), -1)[:, :1].astype(np.float64)
+@pytest.fixture
+def analyzer():
+    return Analyzer(detector="haar", threads=1)
 
 
-def crop(value, count=1):
-    return np.full((count, 1, 2, 2), value, np.uint8)
+def order(*contents, names=None):
+    return Order([Upload(name, io.BytesIO(content)) for name, content in zip(names or contents, contents, strict=True)])
 
 
-def test_what_waits_while_a_pass_runs_goes_through_together():
-    sizes, entered, go_on = [], threading.Event(), threading.Event()
+class Held:
+    """An analyzer whose first batch waits until it may go on."""
 
-    def score(crops):
-        if not entered.is_set():
-            entered.set()
-            assert go_on.wait(20)
-        return numbered(crops)
+    def __init__(self, analyzer):
+        self.inside, self.go_on = threading.Event(), threading.Event()
+        self._analyze_many = analyzer.analyze_many
+        self.card, self.head = analyzer.card, analyzer.head
 
-    with ThreadPoolExecutor(1) as passes, ThreadPoolExecutor(8) as clients:
-        batcher = Batcher(score, passes=passes, observe=sizes.append)
-        first = clients.submit(batcher.score, crop(9))
-        assert entered.wait(20)
-        others = [clients.submit(batcher.score, crop(value, value)) for value in (1, 2, 3)]
-        while len(batcher._waiting) < 3:
-            threading.Event().wait(0.01)
-        go_on.set()
-        assert first.result(20).tolist() == [[9.0]]
-        assert [other.result(20).tolist() for other in others] == [[[1.0]], [[2.0]] * 2, [[3.0]] * 3]
+    def analyze_many(self, sources, **options):
+        self.inside.set()
+        assert self.go_on.wait(20)
+        return self._analyze_many(sources, **options)
+
+
+@pytest.fixture
+def sizes():
+    return []
+
+
+@pytest.fixture
+def desk(sizes):
+    desk = Desk(cores=1, observe=sizes.append)
+    yield desk
+    desk.close()
+
+
+def test_what_waits_is_taken_together_and_everyone_gets_the_answer_to_their_own(analyzer, desk, sizes, photo):
+    alone = [face.to_dict() for face in analyzer.analyze(photo)]
+    held = Held(analyzer)
+    first = desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    others = [desk.submit(held, order(photo, photo, names=[f"{place}-a", f"{place}-b"])) for place in range(3)]
+    held.go_on.set()
+    assert [result["source"] for result in first.result(20)["results"]] == ["first"]
+    for place, other in enumerate(others):
+        results = other.result(20)["results"]
+        assert [result["source"] for result in results] == [f"{place}-a", f"{place}-b"]
+        for result in results:
+            (face,) = result["faces"]
+            assert face["box"] == alone[0]["box"]
+            assert face["emotions"] == pytest.approx(alone[0]["emotions"], abs=1e-5)
     assert sizes == [1, 6]
 
 
-def test_an_error_reaches_everyone_and_the_next_pass_works():
-    failing = [True]
-
-    def score(crops):
-        if failing:
-            failing.clear()
-            raise RuntimeError("no memory")
-        return numbered(crops)
-
-    with ThreadPoolExecutor(1) as passes:
-        batcher = Batcher(score, passes=passes, observe=lambda count: None)
-        with pytest.raises(RuntimeError, match="no memory"):
-            batcher.score(crop(1))
-        assert batcher.score(crop(2)).tolist() == [[2.0]]
-
-
-def test_shared_answers_are_those_of_an_analyzer_alone(astronaut_pixels):
-    pictures = [astronaut_pixels, np.ascontiguousarray(astronaut_pixels[:, ::-1]), astronaut_pixels[100:300]]
-    alone = Analyzer(detector="haar", threads=1)
-    with ThreadPoolExecutor(2) as passes, ThreadPoolExecutor(6) as clients:
-        shared = SharedAnalyzer(
-            model="mien-compact",
-            detector="haar",
-            labels=None,
-            max_pixels=10**6,
-            passes=passes,
-            observe=lambda count: None,
+def test_an_unusable_picture_is_the_problem_of_its_sender_alone(analyzer, desk, sizes, photo):
+    held = Held(analyzer)
+    desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    good, bad, mixed = (
+        desk.submit(held, each)
+        for each in (
+            order(photo, names=["good"]),
+            order(b"rubbish", names=["bad"]),
+            order(b"rubbish", photo, names=["one", "two"]),
         )
-        answers = list(clients.map(shared.analyze, pictures * 6))
-    for answer, expected in zip(answers, [alone.analyze(picture) for picture in pictures] * 6, strict=True):
-        assert len(answer) == len(expected)
-        for face, other in zip(answer, expected, strict=True):
-            np.testing.assert_allclose(list(face.emotions.values()), list(other.emotions.values()), atol=1e-5)
+    )
+    held.go_on.set()
+    assert len(good.result(20)["results"]) == 1
+    with pytest.raises(PictureError, match="bad: is not a picture"):
+        bad.result(20)
+    assert [result["source"] for result in mixed.result(20)["results"]] == ["two"]
+    (problem,) = mixed.result(20)["problems"]
+    assert (problem["picture"], problem["source"]) == (0, "one")
+    assert sizes == [1, 2]
+
+
+def test_a_batch_has_an_end_and_one_model(analyzer, desk, sizes, photo):
+    held, other = Held(analyzer), Analyzer(detector="whole", threads=1)
+    desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    answers = [desk.submit(held, order(photo, names=["x"])) for _ in range(MOST_TOGETHER + 1)]
+    answers += [desk.submit(other, order(photo, names=["x"])), desk.submit(held, order(photo, names=["x"]))]
+    held.go_on.set()
+    assert [len(answer.result(20)["results"]) for answer in answers] == [1] * len(answers)
+    assert sizes == [1, MOST_TOGETHER, 1, 1, 1]
+
+
+def test_an_error_reaches_all_that_were_taken_and_the_next_batch_works(analyzer, desk, photo, monkeypatch):
+    analyze_many = analyzer.analyze_many
+
+    def fail(sources, **options):
+        monkeypatch.setattr(analyzer, "analyze_many", analyze_many)
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(analyzer, "analyze_many", fail)
+    with pytest.raises(RuntimeError, match="no memory"):
+        desk.submit(analyzer, order(photo, names=["x"])).result(20)
+    assert len(desk.submit(analyzer, order(photo, names=["x"])).result(20)["results"]) == 1
+
+
+def test_what_is_cancelled_in_time_is_not_done(analyzer, desk, sizes, photo):
+    held = Held(analyzer)
+    desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    cancelled, kept = (desk.submit(held, order(photo, names=["x"])) for _ in range(2))
+    assert cancelled.cancel()
+    held.go_on.set()
+    assert kept.result(20)
+    assert sizes == [1, 1]

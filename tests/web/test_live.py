@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from mien.web.batching import SharedAnalyzer
+from mien import Analyzer
 from mien.web.live import Newest
 from mien.web.settings import Limits
 from tests.web.conftest import open_client
@@ -63,7 +63,7 @@ def test_unknown_names_end_the_connection_with_a_sentence(client, query):
 
 def test_the_newest_frame_is_kept_and_the_others_are_dropped(frame, monkeypatch):
     go_on, entered, arrived = threading.Event(), threading.Event(), threading.Event()
-    score, put = SharedAnalyzer.score, Newest.put
+    score, put = Analyzer.score, Newest.put
 
     def slow(self, crops):
         entered.set()
@@ -75,7 +75,7 @@ def test_the_newest_frame_is_kept_and_the_others_are_dropped(frame, monkeypatch)
         if self._count == 6:
             arrived.set()
 
-    monkeypatch.setattr(SharedAnalyzer, "score", slow)
+    monkeypatch.setattr(Analyzer, "score", slow)
     monkeypatch.setattr(Newest, "put", counting)
     with open_client() as client, client.websocket_connect("/v1/live") as socket:
         socket.send_bytes(frame)

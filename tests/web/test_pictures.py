@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import mien
+from mien import Analyzer
 from mien.web import schemas
-from mien.web.batching import SharedAnalyzer
 from mien.web.settings import Limits
 from tests.web.conftest import open_client
 
@@ -145,14 +145,14 @@ def test_a_body_is_counted_while_it_arrives(photo):
 
 def test_a_full_server_says_when_to_come_back(photo, monkeypatch):
     inside, go_on = threading.Event(), threading.Event()
-    analyze_many = SharedAnalyzer.analyze_many
+    analyze_many = Analyzer.analyze_many
 
     def slow(self, sources, **options):
         inside.set()
         assert go_on.wait(20)
         return analyze_many(self, sources, **options)
 
-    monkeypatch.setattr(SharedAnalyzer, "analyze_many", slow)
+    monkeypatch.setattr(Analyzer, "analyze_many", slow)
     with open_client(limits=Limits(max_requests=1)) as client:
         answers = []
 
@@ -175,7 +175,7 @@ def test_a_full_server_says_when_to_come_back(photo, monkeypatch):
 
 def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(photo, monkeypatch):
     go_on, over = threading.Event(), threading.Event()
-    analyze_many = SharedAnalyzer.analyze_many
+    analyze_many = Analyzer.analyze_many
 
     def slow(self, sources, **options):
         assert go_on.wait(20)
@@ -183,7 +183,7 @@ def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(
         over.set()
         return result
 
-    monkeypatch.setattr(SharedAnalyzer, "analyze_many", slow)
+    monkeypatch.setattr(Analyzer, "analyze_many", slow)
     with open_client(limits=Limits(max_requests=1, timeout_s=0.2)) as client:
         late = client.post("/v1/analyze", content=photo, headers=IMAGE)
         assert late.status_code == 503

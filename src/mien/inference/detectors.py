@@ -1,6 +1,5 @@
 """RGB pixels -> faces."""
 
-import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from mien.errors import WeightsError, unknown_name
 from mien.inference import weights
 from mien.inference.crops import whole_face
+from mien.inference.lending import Lending
 from mien.model_card import CropSpec
 from mien.results import Box, Face
 
@@ -50,25 +50,23 @@ class Haar:
             Path(cv2.data.haarcascades)  # type: ignore[attr-defined]
             / self.CASCADE
         )
-        self._per_thread = threading.local()  # a cascade keeps its working memory in itself
-        self._cascade()
+        self._cascades = Lending(self._open)  # a cascade keeps its working memory in itself
 
-    def _cascade(self) -> cv2.CascadeClassifier:
-        if not hasattr(self._per_thread, "cascade"):
-            cascade = cv2.CascadeClassifier(self._file)
-            if cascade.empty():
-                raise WeightsError(f"{self._file}: this OpenCV has no Haar cascades; install opencv-python-headless<5")
-            self._per_thread.cascade = cascade
-        return self._per_thread.cascade  # type: ignore[no-any-return]
+    def _open(self) -> cv2.CascadeClassifier:
+        cascade = cv2.CascadeClassifier(self._file)
+        if cascade.empty():
+            raise WeightsError(f"{self._file}: this OpenCV has no Haar cascades; install opencv-python-headless<5")
+        return cascade
 
     def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
         """Return upright frontal faces, the surest first; their boxes are square."""
-        boxes, windows = self._cascade().detectMultiScale2(
-            cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY),
-            scaleFactor=self.SCALE_STEP,
-            minNeighbors=self.AGREEING_WINDOWS,
-            minSize=(self.SMALLEST_FACE, self.SMALLEST_FACE),
-        )
+        with self._cascades.lent() as cascade:
+            boxes, windows = cascade.detectMultiScale2(
+                cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY),
+                scaleFactor=self.SCALE_STEP,
+                minNeighbors=self.AGREEING_WINDOWS,
+                minSize=(self.SMALLEST_FACE, self.SMALLEST_FACE),
+            )
         faces = [
             Face(Box(float(x), float(y), float(x + width), float(y + height)), float(count / (count + 3)))
             for (x, y, width, height), count in zip(boxes, windows, strict=True)
@@ -99,20 +97,13 @@ class YuNet:
 
     def __init__(self, file: Path) -> None:
         self._file = str(file)
-        self._per_thread = threading.local()  # the detector keeps the picture's size in itself
-        self._network()
+        self._networks = Lending(self._open)  # a network keeps the picture's size in itself
 
-    def _network(self) -> cv2.FaceDetectorYN:
-        if not hasattr(self._per_thread, "network"):
-            try:
-                self._per_thread.network = cv2.FaceDetectorYN.create(
-                    self._file, "", (320, 320), self.SCORE, self.OVERLAP, self.MOST_CANDIDATES
-                )
-            except cv2.error as error:
-                raise WeightsError(
-                    f"{self._file}: OpenCV cannot open it; pull it again: mien models pull yunet"
-                ) from error
-        return self._per_thread.network  # type: ignore[no-any-return]
+    def _open(self) -> cv2.FaceDetectorYN:
+        try:
+            return cv2.FaceDetectorYN.create(self._file, "", (320, 320), self.SCORE, self.OVERLAP, self.MOST_CANDIDATES)
+        except cv2.error as error:
+            raise WeightsError(f"{self._file}: OpenCV cannot open it; pull it again: mien models pull yunet") from error
 
     def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
         """Return the faces with their landmarks, the surest first."""
@@ -134,9 +125,9 @@ class YuNet:
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         # Both sides are rounded to whole pixels, so each has a factor of its own.
         back = np.array([width / picture.shape[1], height / picture.shape[0]])
-        network = self._network()
-        network.setInputSize((picture.shape[1], picture.shape[0]))
-        _, found = network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        with self._networks.lent() as network:
+            network.setInputSize((picture.shape[1], picture.shape[0]))
+            _, found = network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         faces = []
         for row in np.empty((0, 15)) if found is None else found.astype(np.float64):
             if not np.abs(row).max() < 10 * longest:  # on pictures of a few pixels the network's boxes explode

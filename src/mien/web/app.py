@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from mien import __version__
 from mien.web import schemas
+from mien.web.batching import Desk
 from mien.web.explanations import explanation_routes
 from mien.web.films import film_routes
 from mien.web.gate import Gate
@@ -27,9 +28,6 @@ from mien.web.settings import Limits, Settings
 
 PAGE = Path(__file__).parent / "page"
 
-WORKERS_PER_CORE = 2
-"""Threads that work on pictures: while some wait for a pass through the network, others find faces. Four per core made
-more pictures wait in memory and answered fewer."""
 
 DESCRIPTION = "Find the faces in pictures, films and live; say what they show. Nothing that is sent here is stored."
 
@@ -47,16 +45,16 @@ def create_app(settings: Settings) -> FastAPI:
     """
     limits = settings.limits
     metrics = Metrics()
-    models = Models(settings, observe=metrics.crops.observe)
+    models = Models(settings)
     jobs = Jobs(limits, observe=lambda state, count: metrics.jobs.labels(state).set(count))
-    workers = ThreadPoolExecutor(WORKERS_PER_CORE * settings.cores, thread_name_prefix="mien-picture")
+    desk = Desk(cores=settings.cores, observe=metrics.crops.observe)
     live_workers = ThreadPoolExecutor(limits.max_live, thread_name_prefix="mien-live")
     explainer = ThreadPoolExecutor(1, thread_name_prefix="mien-explain")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        workers.shutdown(cancel_futures=True)
+        desk.close()
         live_workers.shutdown(cancel_futures=True)
         explainer.shutdown(cancel_futures=True)
         jobs.stop()
@@ -75,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     explanations = Gate(limits.max_explanations, what="explanations", observe=lambda count: None)
     films = Gate(limits.max_jobs, what="uploads of films", observe=lambda count: None)
     connections = Gate(limits.max_live, what="live connections", observe=metrics.live.set)
-    app.include_router(picture_routes(models, gate=pictures, workers=workers, metrics=metrics, limits=limits))
+    app.include_router(picture_routes(models, gate=pictures, desk=desk, metrics=metrics, limits=limits))
     app.include_router(explanation_routes(models, gate=explanations, workers=explainer, limits=limits))
     app.include_router(film_routes(models, jobs=jobs, gate=films, limits=limits))
     app.include_router(live_routes(models, gate=connections, workers=live_workers, metrics=metrics, limits=limits))

@@ -1,105 +1,137 @@
-"""Many threads, one network: what several requests want scored goes through it in one pass.
+"""Many requests, few cores: the pictures that wait are taken together and go through the network in one pass.
 
-Nobody waits for company: a pass takes whatever has come together while the cores were busy with something else. A
-single client is therefore answered as fast as without batching, and under load the batches form by themselves.
+Nobody waits for company: a worker that has nothing else to do takes its share of what has come meanwhile. A single
+client is therefore answered as fast as without batching, and under load the batches form by themselves.
 """
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mien.errors import PictureError
 from mien.inference.analyzer import Analyzer
+from mien.inference.image import PictureSource, describe
+from mien.web.uploads import Upload
+
+MOST_TOGETHER = 8
+"""Requests in one batch: more would make the first of them wait, and the pass no cheaper."""
+
+Answer = dict[str, Any]
 
 
 @dataclass
-class _Job:
-    crops: NDArray[np.uint8]
-    answer: "Future[NDArray[np.float64]]" = field(default_factory=Future)
+class Order:
+    """What one request wants.
 
-
-class Batcher:
-    """Collects the crops of many threads. Safe to use from any of them.
-
-    Args:
-        score: (n, channels, size, size) uint8 -> (n, labels).
-        passes: threads that do it, one per core.
-        observe: is told the number of crops of each pass.
+    Attributes:
+        uploads: the files that were sent.
+        min_confidence: faces whose most probable emotion is less probable than this are left out, 0 to 1.
+        names: of the files that can be used, as far as they have been read.
+        problems: the others, as `mien.web.schemas.AnalyzeShape` describes them.
     """
 
-    def __init__(
-        self,
-        score: Callable[[NDArray[np.uint8]], NDArray[np.float64]],
-        *,
-        passes: ThreadPoolExecutor,
-        observe: Callable[[int], None],
-    ) -> None:
-        self._score = score
-        self._passes = passes
+    uploads: Sequence[Upload]
+    min_confidence: float = 0.0
+    names: list[str | None] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Desk:
+    """Takes requests and works on them, several at a time. Safe to use from any thread.
+
+    Args:
+        cores: as many workers. More would only drive each other's memory out of the caches.
+        observe: is told the number of faces of each pass.
+    """
+
+    def __init__(self, *, cores: int, observe: Callable[[int], None]) -> None:
+        self._cores = cores
         self._observe = observe
+        self._workers = ThreadPoolExecutor(cores, thread_name_prefix="mien-picture")
         self._lock = threading.Lock()
-        self._waiting: list[_Job] = []
+        self._waiting: deque[tuple[Analyzer, Order, Future[Answer]]] = deque()
 
-    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Score crops, together with those of other threads; the answer is the same as alone."""
-        job = _Job(crops)
+    def submit(self, analyzer: Analyzer, order: Order) -> "Future[Answer]":
+        """Leave an order; its future can be cancelled until the work begins."""
+        answer: Future[Answer] = Future()
         with self._lock:
-            self._waiting.append(job)
-        self._passes.submit(self._pass)  # takes this job and all others, unless another pass is quicker
-        return job.answer.result()
+            self._waiting.append((analyzer, order, answer))
+        self._workers.submit(self._work)  # takes this order and some others, unless a worker was quicker
+        return answer
 
-    def _pass(self) -> None:
-        with self._lock:
-            jobs, self._waiting = self._waiting, []
-        if not jobs:
+    def close(self) -> None:
+        """Let the work in hand end and forget the rest."""
+        self._workers.shutdown(cancel_futures=True)
+
+    def _work(self) -> None:
+        taken = self._take()
+        if not taken:
             return
+        analyzer = taken[0][0]
         try:
-            crops = np.concatenate([job.crops for job in jobs])
-            self._observe(len(crops))
-            scores = self._score(crops)
+            answers = analyze_together(analyzer, [order for _, order, _ in taken], observe=self._observe)
         except Exception as error:
-            for job in jobs:
-                job.answer.set_exception(error)
+            for _, _, future in taken:
+                future.set_exception(error)
             return
-        ends = np.cumsum([len(job.crops) for job in jobs])
-        for job, end in zip(jobs, ends.tolist(), strict=True):
-            job.answer.set_result(scores[end - len(job.crops) : end])
+        for (_, _, future), answer in zip(taken, answers, strict=True):
+            if isinstance(answer, PictureError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _take(self) -> list[tuple[Analyzer, Order, "Future[Answer]"]]:
+        taken: list[tuple[Analyzer, Order, Future[Answer]]] = []
+        with self._lock:
+            share = min(-(-len(self._waiting) // self._cores), MOST_TOGETHER)  # the other workers want some, too
+            while self._waiting and len(taken) < share and (not taken or self._waiting[0][0] is taken[0][0]):
+                each = self._waiting.popleft()
+                if each[2].set_running_or_notify_cancel():
+                    taken.append(each)
+        return taken
 
 
-class SharedAnalyzer(Analyzer):
-    """An analyzer for a server: passes through the network are shared by photographs, films and live connections.
+def analyze_together(
+    analyzer: Analyzer, orders: Sequence[Order], *, observe: Callable[[int], None]
+) -> list[Answer | PictureError]:
+    """Analyze the pictures of several requests in one pass.
 
     Args:
-        model: as in `Analyzer`.
-        detector: as in `Analyzer`.
-        labels: as in `Analyzer`.
-        max_pixels: as in `Analyzer`.
-        passes: threads for passes through the network, shared by all analyzers of the server.
-        observe: is told the number of crops of each pass.
+        analyzer: does it.
+        orders: fresh ones.
+        observe: is told how many faces went through the network.
+
+    Returns:
+        For each order ``results`` and ``problems``, as `mien.web.schemas.AnalyzeShape` describes them, or the error
+        where none of its files can be used.
     """
+    reading = orders[0]
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        detector: str,
-        labels: str | None,
-        max_pixels: int,
-        passes: ThreadPoolExecutor,
-        observe: Callable[[int], None],
-    ) -> None:
-        # One thread a pass, as many passes as cores: two passes side by side are quicker than two in a row on all
-        # cores, and a core is never idle between them.
-        super().__init__(model=model, detector=detector, labels=labels, max_pixels=max_pixels, threads=1)
-        self._batcher = Batcher(super().score, passes=passes, observe=observe)
+    def contents() -> Iterator[bytes]:
+        nonlocal reading
+        for order in orders:
+            reading = order
+            for upload in order.uploads:
+                order.names.append(upload.name)
+                yield upload.file.read()
+                upload.file.close()
 
-    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Score crops as `Analyzer.score` does, in one pass with those of other threads."""
-        return self._batcher.score(crops) if len(crops) else super().score(crops)
+    def note(source: PictureSource, error: PictureError) -> None:
+        name = reading.names.pop()
+        text = (name or "the picture") + str(error).removeprefix(describe(source))
+        reading.problems.append({"picture": len(reading.names) + len(reading.problems), "source": name, "error": text})
 
-    def score_apart(self, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Score many crops as `Analyzer.score` does, in passes of their own, so that nobody has to wait for them."""
-        return super().score(crops)
+    results = analyzer.analyze_many(contents(), on_error=note)
+    observe(sum(len(result) for result in results))
+    rest = iter(results)
+    answers: list[Answer | PictureError] = []
+    for order in orders:
+        found = [replace(next(rest), source=name).at_least(order.min_confidence) for name in order.names]
+        if order.problems and not found:
+            answers.append(PictureError("; ".join(problem["error"] for problem in order.problems)))
+        else:
+            answers.append({"results": [result.to_dict() for result in found], "problems": order.problems})
+    return answers

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse
 
 from mien.errors import MienError, PictureError, UsageError, unknown_name
 from mien.explain import rise_maps
+from mien.inference.analyzer import Analyzer
 from mien.inference.crops import crop_faces, crop_transform
 from mien.inference.image import describe
 from mien.web import schemas
-from mien.web.batching import SharedAnalyzer
 from mien.web.gate import Gate
 from mien.web.models import Models
 from mien.web.settings import Limits
@@ -78,7 +78,7 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
     return router
 
 
-def explain_upload(analyzer: SharedAnalyzer, upload: Upload, number: int, label: str | None) -> dict[str, Any]:
+def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str | None) -> dict[str, Any]:
     """Explain one face of a picture that somebody sent.
 
     Args:
@@ -109,7 +109,7 @@ def explain_upload(analyzer: SharedAnalyzer, upload: Upload, number: int, label:
     if wanted not in names:
         raise unknown_name(f"label of head {analyzer.head.name}", wanted, names)
     crops = crop_faces(picture, [found.face], analyzer.card.crop)
-    (heat,) = rise_maps(analyzer.score_apart, crops, np.array([names.index(wanted)]))
+    (heat,) = rise_maps(analyzer.score, crops, np.array([names.index(wanted)]))
     most = max(float(np.abs(heat).max()), 1e-9)
     return {
         "face": number,

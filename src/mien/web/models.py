@@ -2,15 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from mien.errors import unknown_name
+from mien.inference.analyzer import Analyzer
 from mien.inference.detectors import DETECTORS
 from mien.inference.weights import CATALOGUE, find
 from mien.model_card import ModelCard
-from mien.web.batching import SharedAnalyzer
 from mien.web.settings import Settings
 
 
@@ -21,20 +19,17 @@ class Models:
 
     Args:
         settings: the defaults, and how many cores there are.
-        observe: is told the number of crops of each pass through a network.
 
     Raises:
         UsageError: the default model, head or detector does not exist.
         WeightsError: its weight file is absent or damaged.
     """
 
-    def __init__(self, settings: Settings, *, observe: Callable[[int], None]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._observe = observe
-        self._passes = ThreadPoolExecutor(settings.cores, thread_name_prefix="mien-pass")
         self._lock = threading.Lock()
-        self._opened: dict[tuple[str, str, str], SharedAnalyzer] = {}
-        self._asked: dict[tuple[str | None, str | None, str | None], SharedAnalyzer] = {}
+        self._opened: dict[tuple[str, str, str], Analyzer] = {}
+        self._asked: dict[tuple[str | None, str | None, str | None], Analyzer] = {}
         own = self._open(settings.model, settings.labels, settings.detector)
         self.default = own.card.name
         self._files = {entry.name: entry.name for entry in CATALOGUE if entry.kind == "emotions"}
@@ -42,7 +37,7 @@ class Models:
         self._cards: dict[str, ModelCard] = {self.default: own.card}
         self._opened[self.default, own.head.name, own.detector.name] = own
 
-    def get(self, model: str | None, labels: str | None, detector: str | None) -> SharedAnalyzer:
+    def get(self, model: str | None, labels: str | None, detector: str | None) -> Analyzer:
         """Return an analyzer; None stands for the server's default.
 
         Raises:
@@ -62,7 +57,7 @@ class Models:
                 self._opened[key] = self._open(self._files[name], head.name, found)
             return self._opened[key]
 
-    async def opened(self, model: str | None, labels: str | None, detector: str | None) -> SharedAnalyzer:
+    async def opened(self, model: str | None, labels: str | None, detector: str | None) -> Analyzer:
         """Return an analyzer as `get` does, without keeping the event loop from its work while a model is opened."""
         asked = model, labels, detector
         if asked not in self._asked:
@@ -97,14 +92,13 @@ class Models:
     def _here(self, detector: str) -> bool:
         return detector != "yunet" or find("yunet").path().is_file()
 
-    def _open(self, model: str, labels: str | None, detector: str) -> SharedAnalyzer:
-        return SharedAnalyzer(
+    def _open(self, model: str, labels: str | None, detector: str) -> Analyzer:
+        return Analyzer(
             model=model,
             detector=detector,
             labels=labels,
             max_pixels=self._settings.limits.max_pixels,
-            passes=self._passes,
-            observe=self._observe,
+            threads=1,  # several requests share the cores, not the steps of one
         )
 
 

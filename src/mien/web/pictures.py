@@ -1,37 +1,32 @@
 """POST /v1/analyze: pictures in, faces out."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from mien.errors import MienError, PictureError
-from mien.inference.analyzer import Analyzer
-from mien.inference.image import PictureSource, describe
+from mien.errors import MienError
 from mien.web import schemas
+from mien.web.batching import Desk, Order
 from mien.web.gate import Gate
 from mien.web.metrics import Metrics
 from mien.web.models import Models
 from mien.web.refusals import RefusedError
 from mien.web.settings import Limits
-from mien.web.uploads import Upload, drain, read_uploads
+from mien.web.uploads import drain, read_uploads
 
 
-def picture_routes(
-    models: Models, *, gate: Gate, workers: ThreadPoolExecutor, metrics: Metrics, limits: Limits
-) -> APIRouter:
+def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, limits: Limits) -> APIRouter:
     """Return the routes for pictures.
 
     Args:
         models: answer.
         gate: lets in a bounded number of requests, before their bodies are read.
-        workers: do the work; more of them than cores, so that passes through the network are shared.
+        desk: does the work.
         metrics: count.
         limits: what is refused.
     """
@@ -77,7 +72,7 @@ def picture_routes(
                     max_files=limits.max_pictures,
                     timeout_s=limits.timeout_s,
                 )
-                work = workers.submit(analyze_uploads, analyzer, uploads, min_confidence=min_confidence)
+                work = desk.submit(analyzer, Order(uploads, min_confidence))
                 content = await _in_time(work, limits.timeout_s, place)
         except MienError:
             await drain(request)
@@ -87,41 +82,6 @@ def picture_routes(
         return JSONResponse(content)
 
     return router
-
-
-def analyze_uploads(analyzer: Analyzer, uploads: Sequence[Upload], *, min_confidence: float) -> dict[str, Any]:
-    """Analyze files that somebody sent.
-
-    Args:
-        analyzer: does it.
-        uploads: the files.
-        min_confidence: faces whose most probable emotion is less probable than this are left out, 0 to 1.
-
-    Returns:
-        ``results`` and ``problems``, as `mien.web.schemas.AnalyzeShape` describes them.
-
-    Raises:
-        PictureError: none of them can be used.
-    """
-    names: list[str | None] = []  # of those that can be used
-    problems: list[dict[str, Any]] = []
-
-    def contents() -> Iterator[bytes]:
-        for upload in uploads:
-            names.append(upload.name)
-            yield upload.file.read()
-            upload.file.close()
-
-    def note(source: PictureSource, error: PictureError) -> None:
-        name = names.pop()
-        text = (name or "the picture") + str(error).removeprefix(describe(source))
-        problems.append({"picture": len(names) + len(problems), "source": name, "error": text})
-
-    results = analyzer.analyze_many(contents(), on_error=note)
-    if problems and not results:
-        raise PictureError("; ".join(problem["error"] for problem in problems))
-    found = [replace(result, source=name).at_least(min_confidence) for result, name in zip(results, names, strict=True)]
-    return {"results": [result.to_dict() for result in found], "problems": problems}
 
 
 async def _in_time(work: "Future[dict[str, Any]]", timeout_s: float, place: ExitStack) -> dict[str, Any]:
