@@ -41,9 +41,15 @@ def test_a_flicker_is_no_event():
 
 
 def test_an_apex_before_the_event_is_believed_counts():
-    rows = [(0, 0.0, 1.0), (0.1, 0.99, 0.01), (0.2, 0.7, 0.3), (0.4, 0.7, 0.3), (0.5, 0.7, 0.3)]
+    rows = [(0, 0.0, 1.0), (0.3, 0.99, 0.01), (0.4, 0.7, 0.3), (0.6, 0.7, 0.3), (0.7, 0.7, 0.3)]
     _, (_, angry) = run(SINGLE, rows)
-    assert (angry.onset_s, angry.apex_s, angry.offset_s) == (0.1, 0.1, 0.5)
+    assert (angry.onset_s, angry.apex_s, angry.offset_s) == (0.3, 0.3, 0.7)
+
+
+def test_a_first_impression_that_does_not_last_is_no_event():
+    rows = [(0, 0.4, 0.6), *((0.02 + step / 10, 0.9, 0.1) for step in range(5))]
+    _, (angry,) = run(SINGLE, rows)
+    assert (angry.emotion, angry.onset_s, angry.offset_s) == ("anger", 0, pytest.approx(0.42))
 
 
 def test_emotions_of_a_multi_label_head_overlap():

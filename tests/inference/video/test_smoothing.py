@@ -56,9 +56,15 @@ def test_a_short_visit_changes_nothing():
 
 
 def test_who_stays_is_believed_after_a_while_and_dated_back():
-    values, since_s = hold("aabbbb", [0, 0.1, 0.2, 0.4, 0.5, 0.6])
+    values, since_s = hold("aabbbb", [0, 0.1, 0.4, 0.6, 0.7, 0.8])
     assert values == list("aaaabb")
-    assert since_s == 0.2
+    assert since_s == 0.4
+
+
+def test_a_first_value_that_does_not_stay_leaves_no_trace():
+    values, since_s = hold("abbbb", [0, 0.1, 0.2, 0.3, 0.4])
+    assert values == list("aaaab")
+    assert since_s == 0
 
 
 def test_challengers_do_not_help_each_other():

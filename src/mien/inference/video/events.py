@@ -50,11 +50,12 @@ class History:
         label = self._label.update(top, time_s)
         now = self._shown(smoothed, top)
         held = self._held(now, time_s) if self._head.task == "multi" else {label: self._label.since_s}
-        over = [
-            self._event(emotion, self._present[emotion].since_s if self._present else self._label.since_s)
+        ends = {
+            emotion: self._present[emotion].since_s if self._present else self._label.since_s
             for emotion in self._onsets
             if emotion not in held
-        ]
+        }
+        over = [self._event(emotion, end_s) for emotion, end_s in ends.items() if end_s > self._onsets[emotion]]
         for index, emotion in enumerate(labels):
             if emotion in now or emotion in held:
                 apex = (float(smoothed[index]), time_s)

@@ -65,5 +65,8 @@ class Hold(Generic[Value]):
             self._challenger, self._challenger_since_s = value, time_s
         # Times are sums of fractions: 0.3 s of frames may come out as 0.2999...
         if value != self.value and time_s - self._challenger_since_s >= self._hold_s - 1e-9:
-            self.value, self.since_s = value, self._challenger_since_s
+            # What was there for less than a hold at the very beginning was never believed: it leaves no trace.
+            if self._challenger_since_s - self.since_s >= self._hold_s - 1e-9:
+                self.since_s = self._challenger_since_s
+            self.value = value
         return self.value
