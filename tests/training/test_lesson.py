@@ -34,6 +34,25 @@ def test_mixed_batches_learn_from_both_partners(drawn_samples, small_recipe, mix
     assert lesson.training_step((torch.from_numpy(drawn_samples.crops), targets), 0) == pytest.approx(expected.item())
 
 
+def test_training_and_validation_have_the_same_score(drawn_samples, small_recipe, monkeypatch):
+    lesson = Lesson(small_recipe(1), drawn_samples, drawn_samples)
+    lesson.trainer = lightning.Trainer(logger=False, enable_checkpointing=False)
+    targets = targets_of(drawn_samples, lesson.recipe)
+    logits = {name: torch.randn(64, target.values.shape[1]) for name, target in targets.by_head.items()}
+    logged = {}
+    monkeypatch.setattr(lesson, "_changed", lambda crops: (crops, None, 1.0))
+    monkeypatch.setattr(lesson, "log", lambda name, value, **options: logged.setdefault(name, float(value)))
+    lesson.on_validation_epoch_start()
+    for half in (torch.arange(32), torch.arange(32, 64)):
+        part = {name: value[half] for name, value in logits.items()}
+        monkeypatch.setattr(lesson, "_network", lambda part=part: lambda x: part)
+        lesson.training_step((torch.from_numpy(drawn_samples.crops)[half], targets.take(half)), 0)
+        lesson._answers.append(part)
+    lesson.on_validation_epoch_end()
+    for name in logits:
+        assert 0 < logged[f"train/{name}"] == pytest.approx(logged[f"validation/{name}"])
+
+
 def test_a_loss_that_is_no_number_ends_the_training_in_one_line(drawn_samples, small_recipe, monkeypatch):
     lesson = Lesson(small_recipe(1), drawn_samples, drawn_samples)
     lesson.trainer = lightning.Trainer(logger=False, enable_checkpointing=False)

@@ -12,7 +12,7 @@ from mien.data.samples import Samples
 from mien.errors import TrainingError
 from mien.training.augment import augment, cutmix, mixup
 from mien.training.batches import Batch, Batches, Pictures
-from mien.training.losses import class_balance, head_loss, head_score, right_answers
+from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
@@ -46,6 +46,7 @@ class Lesson(lightning.LightningModule):
         check_classes(self._training.targets, recipe, split=recipe.data.training)
         self.network = build_network(recipe, load=load).to(memory_format=torch.channels_last)
         self._balance = {name: class_balance(self._training.targets[name], head) for name, head in recipe.heads.items()}
+        self._learnt: list[tuple[dict[str, Tensor], Targets]] = []  # the answers of this epoch's batches
         self._compiled: Callable[[Tensor], dict[str, Tensor]] | None = None
 
     def train_dataloader(self) -> Batches:
@@ -61,6 +62,7 @@ class Lesson(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Seed dropout by the epoch, so that a resumed run draws what the unbroken one would have drawn."""
         torch.manual_seed((self.recipe.seed * 100_003 + self.current_epoch) * 1009 + self.trainer.global_rank)
+        self._learnt.clear()
         thaw = getattr(self.network, "thaw", None)
         if thaw is not None:
             thaw(self.current_epoch)
@@ -78,11 +80,8 @@ class Lesson(lightning.LightningModule):
                 f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, step {batch_idx + 1}; the run is kept "
                 "up to the epoch before: lower optimiser.rate or set optimiser.clip = 1, and start anew"
             )
-        self._log("train/loss", loss, len(crops))
-        for name, head in self.recipe.heads.items():
-            known = targets[name].known
-            right = (right_answers(logits[name], targets[name], head) * known).sum() / known.sum().clamp(min=1)
-            self._log(f"train/{name}", right, len(crops))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(crops), sync_dist=self._several)
+        self._learnt.append(({name: found.detach().float() for name, found in logits.items()}, targets))
         return loss
 
     def on_validation_epoch_start(self) -> None:
@@ -94,7 +93,12 @@ class Lesson(lightning.LightningModule):
         self._answers.append({name: logits.float().cpu() for name, logits in self.network(batch[0]).items()})
 
     def on_validation_epoch_end(self) -> None:
-        """Log the loss, the score of each head, and their mean, which chooses the epoch."""
+        """Log the loss, the score of each head, and their mean, which chooses the epoch; and training's scores."""
+        for name, head in self.recipe.heads.items():
+            answers = torch.cat([logits[name] for logits, _ in self._learnt])
+            score = head_score(answers, Target.joined([targets[name] for _, targets in self._learnt]), head)
+            self.log(f"train/{name}", score, sync_dist=self._several)
+        self._learnt.clear()
         logits = {name: torch.cat([part[name] for part in self._answers]) for name in self.recipe.heads}
         targets = self._validation.targets
         self.log(LOSS, self._loss(logits, targets))
@@ -140,5 +144,6 @@ class Lesson(lightning.LightningModule):
     def _on(balance: Tensor | None, target: Target) -> Tensor | None:
         return None if balance is None else balance.to(target.values.device)
 
-    def _log(self, name: str, value: Tensor, count: int) -> None:
-        self.log(name, value, on_step=False, on_epoch=True, batch_size=count, sync_dist=self.trainer.world_size > 1)
+    @property
+    def _several(self) -> bool:
+        return self.trainer.world_size > 1

@@ -58,13 +58,6 @@ def class_balance(target: Target, head: HeadRecipe) -> Tensor | None:
     return (total - counts) / counts
 
 
-def right_answers(logits: Tensor, target: Target, head: HeadRecipe) -> Tensor:
-    """Return how right each answer is, (n,) float32: 1 or 0 for one label, the share of right labels for several."""
-    if head.task == "single":
-        return (logits.argmax(1) == target.values.argmax(1)).float()
-    return ((logits > 0) == (target.values > 0.5)).float().mean(1)
-
-
 def head_score(logits: Tensor, target: Target, head: HeadRecipe) -> float:
     """Return the score that chooses the epoch, 0 to 1, over the pictures whose answer is known.
 

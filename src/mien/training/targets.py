@@ -1,6 +1,6 @@
 """What a recipe's heads should answer to each picture of a table, as tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,11 @@ class Target:
     def to(self, device: torch.device) -> "Target":
         """Return the answers on a device."""
         return Target(self.values.to(device), self.known.to(device))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Target]") -> "Target":
+        """Return the answers of several batches as one."""
+        return cls(torch.cat([part.values for part in parts]), torch.cat([part.known for part in parts]))
 
 
 @dataclass(frozen=True)
