@@ -2,6 +2,7 @@
 
     python recipes/gate_data.py fer2013.parquet natural_images.parquet scenes.parquet gate.parquet
                                                                           (first: mien models pull yunet)
+    python recipes/gate_data.py ... gate2.parquet --gate runs/gate-cnn/model.onnx
 
 Faces: FER-2013, without what two of FER+'s annotators call no face, each in its own split. Other things: natural-images
 without persons; squares of photographs that hold no face; and the false alarms of a Haar cascade that is set to find
@@ -11,6 +12,8 @@ PrivateTest.
 
 The cascade errs seldom and the photographs are few. So those for training and for choosing that hold no face are also
 searched in turned and enlarged views, and with other cascades; those for testing as they are, with the one cascade.
+With an earlier gate, windows of those photographs that it takes for faces are added, for the next gate to learn from
+(bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
 What is a false alarm is decided by YuNet, looking at each photograph twice as large and with half its usual score: a
 cascade's box that no such face touches. `mien data show gate.parquet` lets people look at them.
 """
@@ -30,6 +33,8 @@ from mien.data.encoding import encode_png
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import Haar, YuNet
 from mien.inference.image import read_picture
+from mien.inference.scores import score_crops
+from mien.inference.session import Session
 from mien.inference.weights import verified
 from mien.labels import FACE2
 from mien.model_card import FER2013_CROP
@@ -38,6 +43,8 @@ from mien.results import Box, Face
 DETAIL = 30
 NOT_FACE = 9  # the position of that vote
 SQUARES_A_PHOTOGRAPH = 12
+TAKEN_FOR_FACES, FEWEST_PIXELS, MOST_A_PHOTOGRAPH = 0.1, 24, 40
+"""Windows of an earlier gate: from which probability on, from which side on, and how many of a photograph."""
 
 
 class EagerHaar(Haar):
@@ -71,10 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("fer2013", "natural_images", "scenes", "output"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--gate", type=Path, help="the model.onnx of an earlier gate")
     given = parser.parse_args()
+    earlier = EarlierGate(given.gate) if given.gate else None
     meta = TableMeta(FACE2, license="that of the three sources", layout="gate", preparation=(f"detail {DETAIL}",))
     with TableWriter(given.output, meta, overwrite=True) as writer, progress_bar("pictures", total=None) as advance:
-        for part in (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes)):
+        for part in (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes, earlier)):
             for record in advance.over(part):
                 writer.write(record)
     for split, count in open_table(given.output).split_counts().items():
@@ -99,8 +108,34 @@ def things(path: Path) -> Iterator[Record]:
             yield _record(read_picture(row["image"]["bytes"]), name, "other", _split(name), "natural-images")
 
 
-def parts_of_photographs(path: Path) -> Iterator[Record]:
-    """Yield false alarms of the cascade, and squares without a face."""
+class EarlierGate:
+    """A gate whose mistakes the next one learns from.
+
+    Args:
+        file: its ONNX file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._session = Session(file, threads=1)
+
+    def mistakes(self, photo: NDArray[np.uint8], known: list[Box]) -> list[Face]:
+        """Return windows that it takes for faces, the surest first; none touches a face or lies on another."""
+        windows = [face for face in _windows(photo) if not _touches(face.box, known)]
+        crops = crop_faces(photo, windows, FER2013_CROP)
+        for crop in crops:
+            crop[0] = _reduced(crop[0])
+        scores = score_crops(self._session, crops, self._session.card.heads[0])[:, 0]
+        taken: list[Face] = []
+        for place in np.argsort(-scores):
+            if scores[place] < TAKEN_FOR_FACES or len(taken) == MOST_A_PHOTOGRAPH:
+                break
+            if all(windows[place].box.iou(other.box) < 0.3 for other in taken):
+                taken.append(windows[place])
+        return taken
+
+
+def parts_of_photographs(path: Path, earlier: EarlierGate | None) -> Iterator[Record]:
+    """Yield false alarms of the cascade and of an earlier gate, and squares without a face."""
     import pyarrow.parquet as parquet
 
     cascade, judge = EagerHaar(), EagerYuNet(verified("yunet"))
@@ -113,6 +148,8 @@ def parts_of_photographs(path: Path) -> Iterator[Record]:
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
         yield from _crops(photo, alarms, f"false-alarms/{number:03d}", split)
         yield from _crops(photo, squares, f"squares/{number:03d}", split)
+        if split != "PrivateTest" and earlier is not None:
+            yield from _crops(photo, earlier.mistakes(photo, known), f"taken-for-faces/{number:03d}", split)
         if split != "PrivateTest" and not known:
             for turn, view in enumerate(_views(photo)):
                 for which, each in enumerate(more):
@@ -133,9 +170,12 @@ def _crops(photo: NDArray[np.uint8], found: list[Face], name: str, split: str) -
 
 def _record(picture: NDArray[np.uint8], name: str, label: str, split: str, source: str) -> Record:
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return Record(encode_png(_reduced(gray)), name, label, split, source)
+
+
+def _reduced(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     small = cv2.resize(gray, (DETAIL, DETAIL), interpolation=cv2.INTER_AREA)
-    same = cv2.resize(small, (48, 48), interpolation=cv2.INTER_LINEAR)
-    return Record(encode_png(same), name, label, split, source)
+    return np.asarray(cv2.resize(small, (48, 48), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _split(name: str) -> str:
@@ -152,6 +192,16 @@ def _touches(box: Box, others: list[Box]) -> bool:
         min(box.x2, other.x2) > max(box.x1, other.x1) and min(box.y2, other.y2) > max(box.y1, other.y1)
         for other in others
     )
+
+
+def _windows(photo: NDArray[np.uint8]) -> Iterator[Face]:
+    height, width = photo.shape[:2]
+    side = float(FEWEST_PIXELS)
+    while side <= min(height, width) / 2:
+        for y in np.arange(0, height - side, side / 2).tolist():
+            for x in np.arange(0, width - side, side / 2).tolist():
+                yield Face(Box(x, y, x + side, y + side), 1.0)
+        side *= 1.4
 
 
 def _squares(photo: NDArray[np.uint8], draw: np.random.Generator) -> list[Face]:
