@@ -93,6 +93,7 @@ class YuNet:
     LONGEST_SIDE = 1280  # pixels; larger pictures are shrunk first: the time grows with the area, the finds do not
     CLOSE_UP_SIDE = 320  # faces of over some 400 pixels escape the network, so a second look is taken at this size
     CLOSE_UP_SCORE = 0.9  # the second look has to be surer: it takes a large dog for a face at 0.88
+    SMALLEST_FACE = 10  # pixels, as its authors say; of thinner pictures the network makes up what it finds
     CLOSE_UP_SHARE = 0.2  # of the picture's longest side: smaller faces are left to the first look
 
     def __init__(self, file: Path) -> None:
@@ -123,6 +124,8 @@ class YuNet:
         if shrink > 1:
             size = (max(round(width / shrink), 1), max(round(height / shrink), 1))
             picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        if min(picture.shape[:2]) < self.SMALLEST_FACE:
+            return []
         # Both sides are rounded to whole pixels, so each has a factor of its own.
         back = np.array([width / picture.shape[1], height / picture.shape[0]])
         with self._networks.lent() as network:
@@ -130,7 +133,7 @@ class YuNet:
             _, found = network.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         faces = []
         for row in np.empty((0, 15)) if found is None else found.astype(np.float64):
-            if not np.abs(row).max() < 10 * longest:  # on pictures of a few pixels the network's boxes explode
+            if not np.abs(row).max() < 10 * longest:  # on pictures of some ten pixels its boxes explode
                 continue
             (x1, y1), (x2, y2) = row[:2] * back, (row[:2] + row[2:4]) * back
             landmarks = (row[4:14].reshape(5, 2) * back).astype(np.float32)

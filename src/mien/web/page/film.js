@@ -8,7 +8,7 @@ const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export class Film {
   constructor(app, file) {
-    Object.assign(this, { app, file, frames: [], events: [], job: null, stopped: new AbortController() });
+    Object.assign(this, { app, file, frames: [], events: [], job: null, failed: null, stopped: new AbortController() });
     this.name = file.name;
     this.video = $("film");
   }
@@ -22,12 +22,12 @@ export class Film {
     $("frame").classList.add("film");
     video.onerror = () => {
       video.hidden = true;
-      app.complain(`${file.name}: this browser cannot play it; what was found is shown all the same`);
+      // The server's word on a film that nobody can read is the better one, whichever comes first.
+      if (!this.failed) app.complain(`${file.name}: this browser cannot play it; what was found is shown all the same`);
     };
     this.follow();
     app.working(`Sending ${file.name}`, 0);
     this.job = await sendFilm(file, app.query(), (share) => app.working(`Sending ${file.name}`, share), signal);
-    let failed = null;
     while (this.job.state === "waiting" || this.job.state === "running" || this.more) {
       const { job, frames } = await filmResult(this.job.id, this.frames.length, signal);
       this.job = job;
@@ -35,13 +35,14 @@ export class Film {
       this.more = frames.length > 0; // those that came in between the two answers
       const of = job.expected_frames ? ` of ${job.expected_frames}` : "";
       app.working(job.state === "waiting" ? "Waiting for its turn" : `Analysing: ${job.frames}${of} frames`, job.progress);
-      if (job.state === "failed") { failed = job.error; break; }
+      if (job.state === "failed") break;
       if (job.state !== "done") await wait(ASK_EVERY_MS);
     }
+    if (this.job.state === "failed") this.failed = this.job.error; // perhaps before it was asked after
     forgetFilm(this.job.id);
     this.job = null;
     app.idle();
-    if (failed) throw new Error(failed);
+    if (this.failed) throw new Error(this.failed);
     this.showNow();
   }
 
