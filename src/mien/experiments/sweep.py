@@ -11,6 +11,7 @@ SWEEP/trial-NNN/        curves of each trial
 
 import csv
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lightning.pytorch.callbacks import Callback
 from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from mien.data.samples import Samples
@@ -189,9 +191,11 @@ def _write_figures(study: optuna.Study, output: Path) -> None:
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as plots
 
-    drawn = {"history": plots.plot_optimization_history(study)}
-    if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
-        drawn["importance"] = plots.plot_param_importances(study)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # its plots have been experimental for years
+        drawn = {"history": plots.plot_optimization_history(study)}
+        if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
+            drawn["importance"] = plots.plot_param_importances(study)
     for name, axes in drawn.items():
         figure = axes.get_figure(root=True)
         assert figure is not None  # these axes are drawn on one

@@ -9,10 +9,12 @@ RUN/run.json            versions, device, the chosen epoch, its score
 """
 
 import json
+import logging
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +44,14 @@ PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
     "32": "32-true",
 }
 """What Lightning calls a recipe's precision."""
+
+CHATTER = (
+    ".*does not have many workers.*",  # the pictures lie in memory
+    ".*smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's
+    ".*LeafSpec.*",
+)
+"""Warnings of Lightning that tell users nothing."""
 
 
 def train(
@@ -90,9 +100,8 @@ def train(
     )
     started = time.monotonic()
     lesson = Lesson(recipe, training, validation, load=checkpoint is None)
-    trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    with _without_chatter():
+        trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
         try:
             trainer.fit(lesson, ckpt_path=checkpoint)
         except OSError as error:
@@ -107,6 +116,21 @@ def train(
 def process_rank() -> int:
     """Return which of the processes of a run on several devices this is; 0 is the first, or the only one."""
     return int(getattr(rank_zero_only, "rank", 0))
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    # Tips, a list of absent devices, and warnings of what is meant so here; other warnings are shown.
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in CHATTER:
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
