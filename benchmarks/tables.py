@@ -125,6 +125,42 @@ def server() -> str:
     return table(["clients at once", "pictures a second", "median", "99 %", "peak memory"], cells)
 
 
+def live() -> str:
+    """What the page makes of a webcam."""
+    cells = [
+        [
+            f"`{row['detector']}`",
+            row["frames_per_second"],
+            f"{row['latency_ms']} ms",
+            f"{row['server_cpu_ms_per_frame']} ms",
+        ]
+        for row in read("live_page")
+    ]
+    return table(["webcam, 640 x 360", "frames a second", "camera to screen", "the server's CPU a frame"], cells)
+
+
+def training() -> str:
+    """How long an epoch takes."""
+    cells = [
+        [
+            f"`{row['recipe']}`",
+            row["n"],
+            f"{row['epoch_s']} s",
+            f"{row['first_epoch_s']} s",
+            f"{100 * float(row['loader_share']):.1f} %",
+        ]
+        for row in read("training_speed")
+    ]
+    heading = [
+        f"{read('training_speed')[0]['threads']} CPU threads",
+        "pictures",
+        "an epoch",
+        "the first",
+        "of it the loader",
+    ]
+    return table(heading, cells)
+
+
 def experiments() -> str:
     """What the recipes reached on the test split, beside what was published."""
     cells = []
@@ -159,7 +195,12 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-PAGES = {ROOT / "README.md": TABLES, ROOT / "recipes" / "README.md": {"experiments": experiments}}
+PAGES = {
+    ROOT / "README.md": TABLES,
+    ROOT / "recipes" / "README.md": {"experiments": experiments},
+    ROOT / "docs" / "server.md": {"live": live},
+    ROOT / "docs" / "training.md": {"training": training},
+}
 
 
 def filled(text: str, tables: dict[str, Callable[[], str]]) -> str:
