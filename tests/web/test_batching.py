@@ -116,3 +116,17 @@ def test_what_is_cancelled_in_time_is_not_done(analyzer, desk, sizes, photo):
     held.go_on.set()
     assert kept.result(20)
     assert sizes == [1, 1]
+
+
+def test_a_closed_desk_ends_what_it_has_begun_and_cancels_the_rest(analyzer, sizes, photo):
+    desk, held = Desk(cores=1, observe=sizes.append), Held(analyzer)
+    begun = desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    waiting = desk.submit(held, order(photo, names=["x"]))
+    closing = threading.Thread(target=desk.close)
+    closing.start()
+    held.go_on.set()
+    closing.join(20)
+    assert begun.result(20)
+    assert waiting.cancelled()
+    assert sizes == [1]

@@ -63,7 +63,11 @@ class Desk:
         return answer
 
     def close(self) -> None:
-        """Let the work in hand end and forget the rest."""
+        """Let the work in hand end and cancel the rest."""
+        with self._lock:
+            for _, _, answer in self._waiting:
+                answer.cancel()
+            self._waiting.clear()
         self._workers.shutdown(cancel_futures=True)
 
     def _work(self) -> None:
