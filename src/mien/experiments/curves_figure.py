@@ -4,6 +4,7 @@ import textwrap
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mien.training.curves import Curves
 
@@ -32,6 +33,7 @@ def curves_figure(curves: Curves, *, title: str) -> Figure:
         if curves.turning_point is not None:
             axes.axvline(curves.turning_point, color=MARK, linestyle=":", label="overfitting begins")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title("loss" if panel == "loss" else f"score of {panel}")
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.6)
