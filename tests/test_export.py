@@ -5,8 +5,10 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from mien import export
+from mien.cli import app
 from mien.errors import WeightsError
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
@@ -101,3 +103,26 @@ def test_the_shipped_file_is_what_pytorch_computes_on_500_real_faces(public_test
     expected = export.torch_logits(network, crops)
     for name, found in zip(expected, Session(path).logits(crops, list(expected)), strict=True):
         assert np.abs(found - expected[name]).max() <= 1e-4
+
+
+def test_int8_is_smaller_and_says_nearly_the_same(run, drawn_samples, tmp_path):
+    card = export.export_run(run.path, drawn_samples, tmp_path / "random.onnx")
+    small = export.export_run(run.path, drawn_samples, tmp_path / "int8.onnx", int8_with=drawn_samples)
+    assert small.source == f"{card.source}, int8"
+    assert [head.name for head in small.heads] == [head.name for head in card.heads]
+    graph = onnx.load(tmp_path / "int8.onnx").graph
+    assert {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4} == {onnx.TensorProto.INT8}
+    before, after = (Session(tmp_path / name) for name in ("random.onnx", "int8.onnx"))
+    names = [head.name for head in card.heads]
+    for exact, rough in zip(*(each.logits(drawn_samples.crops, names) for each in (before, after)), strict=True):
+        assert 0 < np.abs(rough - exact).max() < 0.2 * np.ptp(exact)
+        assert np.corrcoef(exact.ravel(), rough.ravel())[0, 1] > 0.99
+
+
+def test_int8_is_made_from_the_command_line(run, tmp_path, small_fer2013):
+    target = tmp_path / "int8.onnx"
+    result = CliRunner().invoke(
+        app, ["export", str(run.path), "--data", str(small_fer2013), "--output", str(target), "--int8"]
+    )
+    assert result.exit_code == 0, result.output
+    assert Session(target).card.source.endswith(", int8")

@@ -22,6 +22,7 @@ from mien.inference.session import Session
 from mien.model_card import CARD_KEY, Head, ModelCard
 from mien.provenance import commit
 from mien.training.networks.building import load_network
+from mien.training.quantization import CALIBRATION_FACES, quantize
 from mien.training.recipe import HeadRecipe
 from mien.training.run_folder import RunFolder
 
@@ -31,15 +32,18 @@ logit is above 1, as a share of it."""
 PARITY_FACES = 500
 
 
-def export_run(run: Path, validation: Samples, target: Path) -> ModelCard:
+def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Samples | None = None) -> ModelCard:
     """Export the chosen weights of a run.
 
-    Temperatures and thresholds are fitted on the validation pictures, and the card's scores are measured on them.
+    Temperatures and thresholds are fitted on the validation pictures, and the card's scores are measured on them; on
+    the int8 file where one is wanted.
 
     Args:
         run: folder of a finished run.
         validation: pictures that the run chose its epoch by, crops as its recipe says.
         target: the ONNX file to write.
+        int8_with: write 8-bit weights and activations, whose ranges are read off these pictures of training; None
+            keeps float32.
 
     Returns:
         The card, with the file's checksum.
@@ -63,6 +67,11 @@ def export_run(run: Path, validation: Samples, target: Path) -> ModelCard:
         _write(network, card, temporary)
         session = Session(temporary)
         _check_parity(session, network, validation.crops[:PARITY_FACES])
+        if int8_with is not None:
+            quantize(temporary, _some(int8_with, CALIBRATION_FACES, seed=recipe.seed).crops, temporary)
+            card = replace(card, source=f"{card.source}, int8")
+            _add_card(temporary, card)
+            session = Session(temporary)
         heads = tuple(_fitted(head, recipe.heads[head.name], session, validation) for head in card.heads)
         _add_card(temporary, replace(card, heads=heads))
         session = Session(temporary)
@@ -81,6 +90,11 @@ def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDAr
     with torch.inference_mode():
         parts = [network(torch.from_numpy(crops[start : start + 256])) for start in range(0, len(crops), 256)]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _some(samples: Samples, count: int, *, seed: int) -> Samples:
+    order = np.random.default_rng(seed).permutation(len(samples))
+    return samples.take(order[:count])
 
 
 def _fitted(head: Head, settings: HeadRecipe, session: Session, validation: Samples) -> Head:

@@ -63,6 +63,9 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="8-bit weights and activations: a quarter of the size, about twice as fast.")
+    ] = False,
 ) -> None:
     """Export a run as one ONNX file with its card: temperatures and thresholds fitted on the validation split."""
     need_training()
@@ -73,7 +76,8 @@ def export(
     from mien.training.run_folder import RunFolder
 
     check_writable(output)
-    card = export_run(run, read_roles(read_recipe(RunFolder(run).recipe), data)["validation"], output)
+    roles = read_roles(read_recipe(RunFolder(run).recipe), data)
+    card = export_run(run, roles["validation"], output, int8_with=roles["training"] if int8 else None)
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
 
 
