@@ -2,7 +2,7 @@
 
     python recipes/gate_data.py fer2013.parquet natural_images.parquet scenes.parquet gate.parquet
                                                                           (first: mien models pull yunet)
-    python recipes/gate_data.py ... gate2.parquet --gate runs/gate-cnn/model.onnx
+    python recipes/gate_data.py ... gate2.parquet --gate runs/gate-cnn/model.onnx        (then train again, into runs/)
 
 Faces: FER-2013, without what two of FER+'s annotators call no face, each in its own split. Other things: natural-images
 without persons; squares of photographs that hold no face; and the false alarms of a Haar cascade that is set to find
@@ -12,7 +12,7 @@ PrivateTest.
 
 The cascade errs seldom and the photographs are few. So those for training and for choosing that hold no face are also
 searched in turned and enlarged views, and with other cascades; those for testing as they are, with the one cascade.
-With an earlier gate, windows of those photographs that it takes for faces are added, for the next gate to learn from
+With earlier gates, windows of those photographs that they take for faces are added, for the next gate to learn from
 (bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
 What is a false alarm is decided by YuNet, looking at each photograph twice as large and with half its usual score: a
 cascade's box that no such face touches. `mien data show gate.parquet` lets people look at them.
@@ -78,9 +78,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("fer2013", "natural_images", "scenes", "output"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--gate", type=Path, help="the model.onnx of an earlier gate")
+    parser.add_argument("--gate", type=Path, action="append", help="the model.onnx of an earlier gate; again for more")
     given = parser.parse_args()
-    earlier = EarlierGate(given.gate) if given.gate else None
+    earlier = [EarlierGate(file) for file in given.gate or ()]
     meta = TableMeta(FACE2, license="that of the three sources", layout="gate", preparation=(f"detail {DETAIL}",))
     with TableWriter(given.output, meta, overwrite=True) as writer, progress_bar("pictures", total=None) as advance:
         for part in (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes, earlier)):
@@ -134,7 +134,7 @@ class EarlierGate:
         return taken
 
 
-def parts_of_photographs(path: Path, earlier: EarlierGate | None) -> Iterator[Record]:
+def parts_of_photographs(path: Path, earlier: list[EarlierGate]) -> Iterator[Record]:
     """Yield false alarms of the cascade and of an earlier gate, and squares without a face."""
     import pyarrow.parquet as parquet
 
@@ -148,8 +148,8 @@ def parts_of_photographs(path: Path, earlier: EarlierGate | None) -> Iterator[Re
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
         yield from _crops(photo, alarms, f"false-alarms/{number:03d}", split)
         yield from _crops(photo, squares, f"squares/{number:03d}", split)
-        if split != "PrivateTest" and earlier is not None:
-            yield from _crops(photo, earlier.mistakes(photo, known), f"taken-for-faces/{number:03d}", split)
+        for which, gate in enumerate(earlier if split != "PrivateTest" else ()):
+            yield from _crops(photo, gate.mistakes(photo, known), f"taken-for-faces/{number:03d}-{which}", split)
         if split != "PrivateTest" and not known:
             for turn, view in enumerate(_views(photo)):
                 for which, each in enumerate(more):
