@@ -9,12 +9,12 @@ shows that the recipe runs, and nothing else.
 
 import argparse
 import csv
-import json
 from pathlib import Path
 
 from measurements import RESULTS
 from mien.experiments.finishing import read_scores
 from mien.files import written_whole
+from mien.training.curves import read_curves
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 
@@ -52,7 +52,7 @@ def rows_of(folder: RunFolder) -> list[dict[str, str]]:
     """Return one row for each head of a run."""
     run = read_recipe(folder.recipe)
     meant = read_recipe(RECIPES / f"{run.name}.toml")
-    facts = json.loads(folder.facts.read_text()) if folder.facts.is_file() else {}
+    epochs = str(read_curves(folder.curves).epochs[-1]) if folder.curves.is_file() else ""  # an average has none
     with folder.scores.open(newline="", encoding="utf-8") as file:
         traced = next(csv.DictReader(file))
     rows = []
@@ -66,7 +66,7 @@ def rows_of(folder: RunFolder) -> list[dict[str, str]]:
             "published": meant.published,
             "head": head,
             "trial": str(run.data.limit > 0 or run.loop.epochs < meant.loop.epochs),
-            "epochs": str(facts.get("epochs", "")),
+            "epochs": epochs,
             "split": run.data.test,
             "n": str(count),
         }
