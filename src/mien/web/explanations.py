@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import Annotated, Any
 
 import cv2
@@ -42,14 +41,7 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
         response_model=None,
         responses={
             200: {"model": schemas.ExplanationShape},
-            **schemas.errors(
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.REQUEST_TIMEOUT,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                HTTPStatus.TOO_MANY_REQUESTS,
-            ),
+            **schemas.errors(*schemas.OF_UPLOADS),
         },
         openapi_extra=schemas.files_body("picture", many=False, kinds="image/*"),
     )

@@ -41,14 +41,7 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         response_model=None,
         responses={
             202: {"model": schemas.JobShape},
-            **schemas.errors(
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.REQUEST_TIMEOUT,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                HTTPStatus.TOO_MANY_REQUESTS,
-            ),
+            **schemas.errors(*schemas.OF_UPLOADS),
         },
         openapi_extra=schemas.files_body("video", many=False, kinds="video/*"),
     )

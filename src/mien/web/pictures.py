@@ -38,15 +38,7 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
         response_model=None,
         responses={
             200: {"model": schemas.AnalyzeShape},
-            **schemas.errors(
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.REQUEST_TIMEOUT,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                HTTPStatus.TOO_MANY_REQUESTS,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-            ),
+            **schemas.errors(*schemas.OF_UPLOADS, HTTPStatus.SERVICE_UNAVAILABLE),
         },
         openapi_extra=schemas.files_body("pictures", many=True, kinds="image/*"),
     )

@@ -167,6 +167,17 @@ MinConfidence = Annotated[
 ]
 
 
+OF_UPLOADS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""What every route that takes files may answer."""
+
+
 def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return the description of answers that tell of an error."""
     return {status.value: {"model": ErrorShape, "description": status.phrase} for status in statuses}
