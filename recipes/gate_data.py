@@ -10,17 +10,25 @@ too much there. All of them are shrunk to 30 pixels, which is what natural-image
 sharpness says nothing. Other things are parted by picture and photograph: 70 % Training, 10 % PublicTest, 20 %
 PrivateTest.
 
-The cascade errs seldom and the photographs are few. So those for training and for choosing that hold no face are also
-searched in turned and enlarged views, and with other cascades; those for testing as they are, with the one cascade.
+The cascade errs seldom and the photographs are few. So those for training and for choosing are also searched in turned
+and enlarged views, and with other cascades; those for testing as they are, with the one cascade.
 With earlier gates, windows of those photographs that they take for faces are added, for the next gate to learn from
 (bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
 What is a false alarm is decided by YuNet, looking at each photograph twice as large and with half its usual score: a
-cascade's box that no such face touches. `mien data show gate.parquet` lets people look at them.
+cascade's box that no such face touches. It looks at them turned by quarters too, because some of the photographs stand
+on their heads and YuNet does not find faces that do. `mien data show gate.parquet` lets people look at them.
+
+The table of --emotions is for models that name emotions and know faces too: all of FER-2013 with its labels and votes,
+beside the other things, labelled not_face. Nothing in it is reduced, for such a model has to see detail; its recipe
+blurs pictures of both sides.
 """
 
 import argparse
 import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -30,18 +38,19 @@ from numpy.typing import NDArray
 from mien.cli.progress import progress_bar
 from mien.data import Record, TableMeta, TableWriter, open_table
 from mien.data.encoding import encode_png
+from mien.data.votes import VOTE_COLUMNS
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import Haar, YuNet
 from mien.inference.image import read_picture
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import verified
-from mien.labels import FACE2
+from mien.labels import FACE2, FERPLUS10
 from mien.model_card import FER2013_CROP
 from mien.results import Box, Face
 
 DETAIL = 30
-NOT_FACE = 9  # the position of that vote
+NOT_FACE = VOTE_COLUMNS.index("not_face")
 SQUARES_A_PHOTOGRAPH = 12
 TAKEN_FOR_FACES, FEWEST_PIXELS, MOST_A_PHOTOGRAPH = 0.1, 24, 40
 """Windows of an earlier gate: from which probability on, from which side on, and how many of a photograph."""
@@ -79,23 +88,41 @@ def main() -> None:
     for name in ("fer2013", "natural_images", "scenes", "output"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--gate", type=Path, action="append", help="the model.onnx of an earlier gate; again for more")
+    parser.add_argument("--emotions", type=Path, help="write the table with emotions, votes and detail too")
     given = parser.parse_args()
     earlier = [EarlierGate(file) for file in given.gate or ()]
-    meta = TableMeta(FACE2, license="that of the three sources", layout="gate", preparation=(f"detail {DETAIL}",))
-    with TableWriter(given.output, meta, overwrite=True) as writer, progress_bar("pictures", total=None) as advance:
-        for part in (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes, earlier)):
-            for record in advance.over(part):
-                writer.write(record)
+    parts = (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes, earlier))
+    terms = "that of the three sources"
+    gate = TableMeta(FACE2, license=terms, layout="gate", preparation=(f"detail {DETAIL}",))
+    emotions = TableMeta(FERPLUS10, license=terms, layout="gate", votes=VOTE_COLUMNS)
+    with ExitStack() as stack:
+        writer = stack.enter_context(TableWriter(given.output, gate, overwrite=True))
+        second = given.emotions and stack.enter_context(TableWriter(given.emotions, emotions, overwrite=True))
+        advance = stack.enter_context(progress_bar("pictures", total=None))
+        for record in advance.over(chain(*parts)):
+            reduced = for_the_gate(record)
+            if reduced is not None:
+                writer.write(reduced)
+            if second:
+                second.write(record)
     for split, count in open_table(given.output).split_counts().items():
         print(f"{split}: {count}")
+
+
+def for_the_gate(record: Record) -> Record | None:
+    """Return a record as face or other, with little detail; None for what two annotators doubt to be a face."""
+    is_face = record.label != "not_face"
+    if is_face and (record.votes is None or (record.votes[NOT_FACE] or 0) >= 2):
+        return None
+    gray = np.asarray(cv2.cvtColor(read_picture(record.image), cv2.COLOR_RGB2GRAY), np.uint8)
+    label = "face" if is_face else "other"
+    return Record(encode_png(_reduced(gray)), record.path, label, record.split, record.source)
 
 
 def faces(path: Path) -> Iterator[Record]:
     """Yield the faces."""
     for record in open_table(path).records():
-        if record.votes is None or (record.votes[NOT_FACE] or 0) >= 2:
-            continue
-        yield _record(read_picture(record.image), record.path, "face", record.split, "fer2013")
+        yield replace(record, source="fer2013")
 
 
 def things(path: Path) -> Iterator[Record]:
@@ -105,7 +132,7 @@ def things(path: Path) -> Iterator[Record]:
     for row in parquet.read_table(path).to_pylist():
         if row["category"] != "person":
             name = f"natural/{row['category']}/{row['image']['path']}"
-            yield _record(read_picture(row["image"]["bytes"]), name, "other", _split(name), "natural-images")
+            yield _other(read_picture(row["image"]["bytes"]), name, _split(name), "natural-images")
 
 
 class EarlierGate:
@@ -142,7 +169,7 @@ def parts_of_photographs(path: Path, earlier: list[EarlierGate]) -> Iterator[Rec
     more = (cascade, EagerDefaultHaar(), EagerAltHaar())
     for number, row in enumerate(parquet.read_table(path).to_pylist()):
         photo = read_picture(row["image"]["bytes"])
-        known = [_half(face) for face in judge.find_faces(cv2.resize(photo, None, fx=2, fy=2))]
+        known = _faces_however_turned(judge, photo)
         split = _split(f"scene{number}")
         alarms = [face for face in cascade.find_faces(photo) if not _touches(face.box, known)]
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
@@ -150,27 +177,32 @@ def parts_of_photographs(path: Path, earlier: list[EarlierGate]) -> Iterator[Rec
         yield from _crops(photo, squares, f"squares/{number:03d}", split)
         for which, gate in enumerate(earlier if split != "PrivateTest" else ()):
             yield from _crops(photo, gate.mistakes(photo, known), f"taken-for-faces/{number:03d}-{which}", split)
-        if split != "PrivateTest" and not known:
-            for turn, view in enumerate(_views(photo)):
+        if split != "PrivateTest":
+            for turn, (view, there) in enumerate(_views(photo, known)):
                 for which, each in enumerate(more):
-                    name = f"false-alarms-of-views/{number:03d}-{turn}-{which}"
-                    yield from _crops(view, each.find_faces(view), name, split)
+                    wrong = [face for face in each.find_faces(view) if not _touches(face.box, there)]
+                    yield from _crops(view, wrong, f"false-alarms-of-views/{number:03d}-{turn}-{which}", split)
 
 
-def _views(photo: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    larger = np.asarray(cv2.resize(photo, None, fx=1.5, fy=1.5), np.uint8)
-    return [np.ascontiguousarray(np.rot90(view, quarter)) for view in (photo, larger) for quarter in range(4)]
+def _views(photo: NDArray[np.uint8], known: list[Box]) -> Iterator[tuple[NDArray[np.uint8], list[Box]]]:
+    for times in (1.0, 1.5):
+        larger = np.asarray(cv2.resize(photo, None, fx=times, fy=times), np.uint8)
+        boxes = [Box(*(times * side for side in _sides(box))) for box in known]
+        for quarter in range(4):
+            view = np.ascontiguousarray(np.rot90(larger, quarter))
+            # The enlarged photograph is the view, turned on until the turn is whole.
+            yield view, [_turned_back(box, (4 - quarter) % 4, view.shape) for box in boxes]
 
 
 def _crops(photo: NDArray[np.uint8], found: list[Face], name: str, split: str) -> Iterator[Record]:
     for position, crop in enumerate(crop_faces(photo, found, FER2013_CROP)):
         picture = np.repeat(crop[0][..., None], 3, axis=2)
-        yield _record(picture, f"{name}-{position:02d}.png", "other", split, name.split("/")[0])
+        yield _other(picture, f"{name}-{position:02d}.png", split, name.split("/")[0])
 
 
-def _record(picture: NDArray[np.uint8], name: str, label: str, split: str, source: str) -> Record:
-    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return Record(encode_png(_reduced(gray)), name, label, split, source)
+def _other(picture: NDArray[np.uint8], name: str, split: str, source: str) -> Record:
+    gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+    return Record(encode_png(gray), name, "not_face", split, source)
 
 
 def _reduced(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -183,8 +215,30 @@ def _split(name: str) -> str:
     return "Training" if share < 0.7 else "PublicTest" if share < 0.8 else "PrivateTest"
 
 
-def _half(face: Face) -> Box:
-    return Box(face.box.x1 / 2, face.box.y1 / 2, face.box.x2 / 2, face.box.y2 / 2)
+def _faces_however_turned(judge: YuNet, photo: NDArray[np.uint8]) -> list[Box]:
+    larger = np.asarray(cv2.resize(photo, None, fx=2, fy=2), np.uint8)
+    known: list[Box] = []
+    for quarter in range(4):
+        for face in judge.find_faces(np.ascontiguousarray(np.rot90(larger, quarter))):
+            box = _turned_back(face.box, quarter, larger.shape)
+            known.append(Box(*(side / 2 for side in _sides(box))))
+    return known
+
+
+def _turned_back(box: Box, quarter: int, shape: tuple[int, ...]) -> Box:
+    # From np.rot90(picture, quarter) to the picture, which has this shape.
+    height, width = shape[:2]
+    x1, y1, x2, y2 = _sides(box)
+    return (
+        box,
+        Box(width - y2, x1, width - y1, x2),
+        Box(width - x2, height - y2, width - x1, height - y1),
+        Box(y1, height - x2, y2, height - x1),
+    )[quarter]
+
+
+def _sides(box: Box) -> tuple[float, float, float, float]:
+    return box.x1, box.y1, box.x2, box.y2
 
 
 def _touches(box: Box, others: list[Box]) -> bool:

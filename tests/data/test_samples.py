@@ -10,10 +10,10 @@ from mien.data import writing
 from mien.data.fer2013_columns import META
 from mien.data.record import TableMeta
 from mien.data.samples import iterate_samples, read_samples, repeated_in
-from mien.data.votes import MISSING
+from mien.data.votes import MISSING, VOTE_COLUMNS
 from mien.errors import DataError
 from mien.inference.image import read_picture
-from mien.labels import CK8, FER7, FERPLUS10, RAF7
+from mien.labels import CK8, FACE2, FER7, FERPLUS10, RAF7
 from mien.model_card import FER2013_CROP
 
 
@@ -93,3 +93,36 @@ def test_fer2013_as_training_reads_it(shared: Path) -> None:
     assert np.bincount(samples.fer7).tolist() == [491, 55, 528, 879, 594, 416, 626]
     assert samples.votes.shape == (3589, 10)
     assert np.isnan(samples.votes[:, 0]).sum() == 16
+
+
+class TestFaceCodes:
+    def test_a_table_of_faces_and_other_things_says_so_itself(self, drawn_samples) -> None:
+        codes = np.arange(64) % 3 - 1
+        samples = replace(drawn_samples, codes=codes, meta=TableMeta(FACE2, license="", layout="x"))
+        assert samples.face_codes().tolist() == [{0: 1, 1: 0, MISSING: MISSING}[code] for code in codes]
+
+    def test_with_votes_what_annotators_doubt_is_left_open(self, drawn_samples) -> None:
+        votes = np.zeros((64, 10), np.float32)
+        votes[:, 0] = 10
+        votes[0, VOTE_COLUMNS.index("not_face")] = 2
+        votes[1, VOTE_COLUMNS.index("not_face")] = 1
+        votes[2] = np.nan  # dropped by FER+
+        votes[3] = np.nan
+        codes = np.zeros(64, np.int64)
+        codes[3] = FERPLUS10.index("not_face")
+        codes[4] = MISSING
+        meta = TableMeta(FERPLUS10, license="", layout="x", votes=VOTE_COLUMNS)
+        found = replace(drawn_samples, votes=votes, codes=codes, meta=meta).face_codes()
+        assert found.tolist() == [MISSING, 1, MISSING, 0, MISSING] + [1] * 59
+
+    def test_without_votes_the_label_speaks(self, drawn_samples) -> None:
+        codes = np.arange(64) % len(FERPLUS10)
+        meta = TableMeta(FERPLUS10, license="", layout="x")
+        votes = np.full_like(drawn_samples.votes, np.nan)
+        found = replace(drawn_samples, votes=votes, codes=codes, meta=meta).face_codes()
+        assert found.tolist() == (codes != FERPLUS10.index("not_face")).astype(int).tolist()
+
+    def test_labels_that_do_not_tell(self, drawn_samples) -> None:
+        assert drawn_samples.face_codes() is None
+        samples = replace(drawn_samples, codes=drawn_samples.fer7, meta=TableMeta(FER7, license="", layout="x"))
+        assert samples.face_codes() is None

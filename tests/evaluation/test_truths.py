@@ -7,7 +7,7 @@ from mien.data.record import TableMeta
 from mien.data.votes import majority, multilabel, plurality
 from mien.errors import DataError, UsageError
 from mien.evaluation.truths import truth_of, truths_of
-from mien.labels import CK8, FACE2, FER7, FERPLUS8, RAF6, RAF7
+from mien.labels import CK8, FACE2, FER7, FERPLUS8, FERPLUS10, RAF6, RAF7
 from mien.model_card import Head
 
 
@@ -82,3 +82,13 @@ def test_labels_that_the_data_lacks_are_named(drawn_samples):
         truth_of(Head("face", "gate", ("face",)), drawn_samples)
     with pytest.raises(UsageError, match="unknown truth for head fer7 'majority': it is one of label"):
         truth_of(head_of(FER7), drawn_samples, "majority")
+
+
+def test_emotions_and_faces_out_of_one_table(drawn_samples):
+    table = replace(as_table(drawn_samples, FERPLUS10), votes=np.full_like(drawn_samples.votes, np.nan))
+    other = FERPLUS10.index("not_face")
+    gate = truth_of(Head("face", "gate", ("face",)), table)
+    assert gate.known.tolist() == (table.codes >= 0).tolist()
+    assert gate.targets[gate.known, 0].tolist() == (table.codes[gate.known] != other).tolist()
+    emotions = truth_of(head_of(FER7), table)
+    assert not emotions.known[table.codes == other].any()

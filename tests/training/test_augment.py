@@ -1,6 +1,9 @@
+import cv2
+import numpy as np
 import pytest
 import torch
 
+from mien.training import augment as module
 from mien.training.augment import augment, cutmix, mixup
 from mien.training.recipe import Augmentation
 
@@ -86,3 +89,26 @@ def test_blur_takes_detail_and_leaves_the_mean():
     blurred = augment(PIXELS, STILL.model_copy(update={"blur": 1.0}), generator())
     assert blurred.std(dim=(1, 2, 3)).max() < 0.6 * PIXELS.float().std(dim=(1, 2, 3)).min()
     assert blurred.mean(dim=(1, 2, 3)) == pytest.approx(PIXELS.float().mean(dim=(1, 2, 3)), abs=2)
+
+
+@pytest.mark.parametrize("quality", [15, 50, 60])
+def test_compression_is_that_of_jpeg(quality, monkeypatch):
+    monkeypatch.setattr(module, "JPEG_QUALITY", (quality, quality))
+    rows = np.add.outer(np.arange(44), np.arange(44)).astype(np.float32)  # no multiple of 8
+    picture = (120 + 80 * np.sin(rows / 5) + np.random.default_rng(0).normal(0, 10, rows.shape)).clip(0, 255)
+    picture = picture.astype(np.uint8)
+    settings = STILL.model_copy(update={"jpeg": 1.0})
+    found = augment(torch.from_numpy(picture)[None, None], settings, generator())[0, 0].numpy()
+    coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    expected = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE).astype(float)
+    whole = np.s_[:40, :40]  # how a coder fills up its last block is its own affair
+    # A coefficient halfway between two steps may be rounded either way: a block may differ, the rest is the same.
+    assert np.abs(found[whole] - expected[whole]).mean() < 0.6
+    assert np.abs(expected[whole] - picture[whole]).mean() > 3
+
+
+def test_noise_is_that_of_a_sensor():
+    gray = torch.full((400, 1, 16, 16), 128, dtype=torch.uint8)
+    deviations = augment(gray, STILL.model_copy(update={"noise": 0.5}), generator()).std(dim=(1, 2, 3))
+    assert 0.4 < (deviations == 0).float().mean() < 0.6
+    assert 10 < deviations.max() < 14

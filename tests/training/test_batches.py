@@ -37,3 +37,29 @@ def test_processes_share_an_epoch_and_no_picture_is_seen_twice(pictures):
 
 def test_pictures_are_not_copied_with_the_network(pictures):
     assert copy.deepcopy(pictures).crops.data_ptr() == pictures.crops.data_ptr()
+
+
+class TestShares:
+    @pytest.fixture
+    def shared_out(self, drawn_samples, small_recipe):
+        targets = targets_of(drawn_samples, small_recipe(1))
+        crops = torch.arange(len(drawn_samples)).to(torch.uint8).view(-1, 1, 1, 1)  # each picture is its own number
+        return Pictures(crops, targets, ((torch.arange(50), 0.2),))
+
+    def test_so_many_of_a_group_are_drawn_and_others_are_all_seen(self, shared_out):
+        rest = set(range(50, len(shared_out.crops)))
+        drawn = []
+        for epoch in range(200):
+            seen = torch.cat([crops.flatten() for crops, _ in Batches(shared_out, batch=1, order=(1, epoch))]).tolist()
+            assert len(seen) == len(set(seen))
+            assert rest <= set(seen)
+            drawn.append(set(seen) - rest)
+        assert {len(each) for each in drawn} == {round(0.2 * len(rest) / 0.8)}
+        assert set.union(*drawn) == set(range(50))
+
+    def test_all_are_seen_in_order(self, shared_out):
+        assert torch.equal(torch.cat([crops for crops, _ in Batches(shared_out, batch=10)]), shared_out.crops)
+
+    def test_a_small_group_is_seen_whole(self, shared_out):
+        small = Pictures(shared_out.crops, shared_out.targets, ((torch.arange(2), 0.5),))
+        assert len(Batches(small, batch=1, order=(1, 0))) == len(shared_out.crops)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import timm
 import torch
@@ -5,9 +7,11 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from mien.errors import RecipeError, UsageError, WeightsError
+from mien.training.model_recipe import Compact, Lean
 from mien.training.networks.building import build_network
 from mien.training.networks.compact import CompactNet
 from mien.training.networks.ensemble import Average
+from mien.training.networks.lean import LeanNet
 from mien.training.networks.parts import Standardise
 from mien.training.recipe import Recipe
 
@@ -23,7 +27,7 @@ def build(model, **more):
 
 
 def test_the_shipped_size_is_under_two_million():
-    count = sum(p.numel() for p in CompactNet(HEADS).parameters())
+    count = sum(p.numel() for p in CompactNet(Compact(), HEADS, channels=1).parameters())
     assert count == pytest.approx(1.59e6, rel=0.01)
 
 
@@ -31,6 +35,8 @@ def test_the_shipped_size_is_under_two_million():
     "model",
     [
         {"kind": "compact", "widths": [8, 16], "depths": [1, 1]},
+        {"kind": "lean", "widths": [8, 16], "depths": [0, 1]},
+        {"kind": "lean", "widths": [8, 16, 24], "depths": [1, 0, 1], "stem_stride": 2, "mirrored": True},
         {"kind": "cnn", "stages": [[8], [16, 16]], "dense": [{"units": 12}]},
         {"kind": "cnn", "stages": [[8]], "batch_norm": False, "pool": "average", "dense": []},
         {"kind": "mlp", "dense": [{"units": 12, "batch_norm": False}]},
@@ -51,6 +57,8 @@ def test_impossible_networks():
         build({"kind": "cnn", "stages": [[8]] * 6})
     with pytest.raises(RecipeError, match=r"2 widths and 1 depths"):
         build({"kind": "compact", "widths": [8, 16], "depths": [1]})
+    with pytest.raises(RecipeError, match=r"1 widths and 2 depths"):
+        build({"kind": "lean", "widths": [8], "depths": [1, 1]})
     with pytest.raises(UsageError, match=r"unknown backbone 'resnet5'.*Did you mean"):
         build({"kind": "timm", "backbone": "resnet5"})
 
@@ -64,10 +72,11 @@ def test_standardise_takes_light_out():
     assert (Standardise()(torch.full((1, 1, 8, 8), 77.0)) == 0).all()
 
 
-def test_mirrored_gives_a_picture_and_its_mirror_image_the_same_answer():
+@pytest.mark.parametrize(("family", "settings"), [(CompactNet, Compact), (LeanNet, partial(Lean, kind="lean"))])
+def test_mirrored_gives_a_picture_and_its_mirror_image_the_same_answer(family, settings):
     torch.manual_seed(0)
-    plain = CompactNet(HEADS, widths=(8, 16), depths=(1, 1)).eval()
-    mirrored = CompactNet(HEADS, widths=(8, 16), depths=(1, 1), mirrored=True).eval()
+    plain = family(settings(widths=(8, 16), depths=(1, 1)), HEADS, channels=1).eval()
+    mirrored = family(settings(widths=(8, 16), depths=(1, 1), mirrored=True), HEADS, channels=1).eval()
     mirrored.load_state_dict(plain.state_dict())
     expected = (plain(PIXELS)["fer7"] + plain(PIXELS.flip(3))["fer7"]) / 2
     assert torch.allclose(mirrored(PIXELS)["fer7"], expected, atol=1e-5)

@@ -32,7 +32,7 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
             r"model\.dense\.0\.units|unknown key 'model\.dense\.0\.unit'.*Did you mean 'units'\?",
         ),
         (HEADS + "[loop]\nepochs = 0", r"loop\.epochs = 0: .*greater than 0"),
-        (HEADS + "[model]\nkind = 'resnet'", r"model.*'resnet'.*'compact', 'cnn', 'mlp', 'timm', 'ensemble'"),
+        (HEADS + "[model]\nkind = 'resnet'", r"model.*'resnet'.*'compact', 'lean', 'cnn', 'mlp', 'timm', 'ensemble'"),
         (HEADS + "target = 'present'", r"heads\.fer7: a single head learns from label or votes, not from present"),
         (HEADS + "labels = 'fer9'", r"'fer9' is no label set"),
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),

@@ -7,9 +7,9 @@ import torch
 from mien.data.record import TableMeta
 from mien.data.votes import multilabel, vote_distribution
 from mien.errors import DataError
-from mien.labels import CK8, FACE2, FER7, FERPLUS8, RAF6
+from mien.labels import CK8, FACE2, FER7, FERPLUS8, FERPLUS10, RAF6
 from mien.training.recipe import Recipe
-from mien.training.targets import check_classes, targets_of
+from mien.training.targets import check_classes, groups_of, targets_of
 
 
 def recipe(**heads):
@@ -93,3 +93,25 @@ def test_a_class_without_pictures_is_named(drawn_samples):
     samples = with_meta(drawn_samples, FACE2, np.zeros(64, np.int64))
     with pytest.raises(DataError, match=r"shows other"):
         check_classes(targets_of(samples, gate), gate, split="Training")
+
+
+def test_groups_of_which_a_share_is_seen(drawn_samples):
+    codes = np.arange(64) % len(FERPLUS10)
+    samples = with_meta(drawn_samples, FERPLUS10, codes)
+    shares = Recipe(name="a", heads={"fer7": {}}, data={"shares": {"not_face": 0.1}})
+    ((group, share),) = groups_of(samples, shares)
+    assert group.tolist() == np.flatnonzero(codes == FERPLUS10.index("not_face")).tolist()
+    assert share == 0.1
+    assert groups_of(samples, recipe(fer7={})) == ()
+    with pytest.raises(DataError, match=r"no picture to learn from is labelled 'not_face' \(labels: anger, disgust"):
+        groups_of(drawn_samples, shares)
+
+
+def test_emotions_and_faces_out_of_one_table(drawn_samples):
+    codes = np.array([FERPLUS10.index(FER7.labels[code]) for code in drawn_samples.fer7])
+    codes[:10] = FERPLUS10.index("not_face")
+    samples = replace(with_meta(drawn_samples, FERPLUS10, codes), votes=np.full_like(drawn_samples.votes, np.nan))
+    targets = targets_of(samples, recipe(fer7={}, face={"task": "gate"}))
+    assert targets["fer7"].known.tolist() == [0] * 10 + [1] * 54
+    assert targets["face"].values[:, 0].tolist() == [0] * 10 + [1] * 54
+    assert targets["face"].known.tolist() == [1] * 64

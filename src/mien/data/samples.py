@@ -13,7 +13,7 @@ from mien.data.votes import MISSING, VOTE_COLUMNS
 from mien.errors import DataError, PictureError
 from mien.inference.crops import crop_whole
 from mien.inference.image import read_picture
-from mien.labels import FER7, LabelSet
+from mien.labels import FACE2, FER7, LabelSet
 from mien.model_card import CropSpec
 
 
@@ -58,6 +58,30 @@ class Samples:
             None if self.present is None else self.present[index],
             self.meta,
         )
+
+    def face_codes(self) -> NDArray[np.int64] | None:
+        """Return which pictures are faces: 1 a face, 0 something else, `mien.data.votes.MISSING` where that is open.
+
+        A table of `FACE2` says so itself. In one of `FERPLUS10` what is labelled not_face is something else and all
+        other labels are faces; where there are votes, faces that two or more annotators call none are left open, and so
+        are pictures that FER+ dropped, which mostly are none.
+
+        Returns:
+            (n,) int64; None where the table's labels do not tell.
+        """
+        if self.codes is None or self.meta is None:
+            return None
+        labels = self.meta.label_set
+        if labels == FACE2:
+            return np.where(self.codes == MISSING, MISSING, self.codes == FACE2.index("face")).astype(np.int64)
+        if "not_face" not in labels.labels:
+            return None
+        other = self.codes == labels.index("not_face")
+        doubted = self.votes[:, VOTE_COLUMNS.index("not_face")] >= 2
+        if self.meta.votes == VOTE_COLUMNS:
+            doubted |= np.isnan(self.votes[:, 0])
+        open_ = (self.codes == MISSING) | doubted
+        return np.where(other, 0, np.where(open_, MISSING, 1)).astype(np.int64)
 
     def of_split(self, name: str) -> "Samples":
         """Return the samples of one split.

@@ -100,11 +100,11 @@ def _multi(head: Head, samples: Samples) -> list[Truth]:
 
 
 def _gate(head: Head, samples: Samples) -> list[Truth]:
-    for codes, labels in _coded_labels(samples):
-        if set(FACE2.labels) <= set(labels.labels) and set(head.labels) <= set(labels.labels):
-            targets = np.stack([codes == labels.index(label) for label in head.labels], axis=1)
-            return [Truth("label", targets, codes != MISSING)]
-    return []
+    codes = samples.face_codes()
+    if codes is None or not set(head.labels) <= set(FACE2.labels):
+        return []
+    targets = np.stack([codes == (label == "face") for label in head.labels], axis=1)
+    return [Truth("label", targets, codes != MISSING)]
 
 
 def _coded_labels(samples: Samples) -> list[tuple[NDArray[np.int64], LabelSet]]:

@@ -11,9 +11,40 @@ from torch.nn import functional
 
 from mien.training.recipe import Augmentation
 
+MOST_NOISE = 12.0
+"""Largest standard deviation of sensor noise, in levels of 255."""
+
+JPEG_QUALITY = (10.0, 60.0)
+
+LUMINANCE_STEPS = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
+"""Quantization steps of brightness at quality 50, by vertical and horizontal frequency (ITU-T T.81, table K.1)."""
+
+_COSINES = torch.tensor(
+    [
+        [math.sqrt((1 if i == 0 else 2) / 8) * math.cos((2 * j + 1) * i * math.pi / 16) for j in range(8)]
+        for i in range(8)
+    ]
+)
+"""The orthonormal cosine transform of eight values."""
+
 
 def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """Move, turn, scale, flip, relight and partly erase crops, each one differently.
+    """Move, turn, scale, flip, blur, relight, compress and partly erase crops, each one differently.
+
+    The order is that of a picture on its way: the face before the lens, the lens, the light, the sensor, the file; and
+    something in front of it.
 
     Args:
         pixels: (n, channels, size, size) uint8.
@@ -27,6 +58,8 @@ def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Ten
     x = _warp(x, settings, generator)
     x = _blur(x, settings, generator)
     x = _relight(x, settings, generator)
+    x = _noise(x, settings, generator)
+    x = _compress(x, settings, generator)
     return _erase(x, settings, generator)
 
 
@@ -105,6 +138,34 @@ def _relight(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     brightness = _uniform(len(x), -settings.brightness, settings.brightness, generator).view(-1, 1, 1, 1)
     mean = x.mean(dim=(1, 2, 3), keepdim=True)
     return ((x - mean) * contrast + mean + 255 * brightness).clamp(0, 255)
+
+
+def _noise(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    if settings.noise == 0:
+        return x
+    noisy = _uniform(len(x), 0, 1, generator) < settings.noise
+    deviation = torch.where(noisy, _uniform(len(x), 0, MOST_NOISE, generator), 0).view(-1, 1, 1, 1)
+    return (x + deviation * torch.randn(x.shape, generator=generator, device=x.device)).clamp(0, 255)
+
+
+def _compress(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    if settings.jpeg == 0:
+        return x
+    compressed = _uniform(len(x), 0, 1, generator) < settings.jpeg
+    quality = _uniform(len(x), *JPEG_QUALITY, generator)
+    # How the library of the Independent JPEG Group scales the table by quality.
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50).view(-1, 1, 1, 1, 1, 1)
+    steps = (LUMINANCE_STEPS.to(x.device).view(1, 1, 1, 8, 1, 8) * scale).round().clamp(1, 255)
+    high, wide = (-side % 8 for side in x.shape[2:])
+    padded = functional.pad(x, (0, wide, 0, high), mode="replicate")
+    count, channels, height, width = padded.shape
+    blocks = padded.reshape(count, channels, height // 8, 8, width // 8, 8) - 128
+    cosines = _COSINES.to(x.device)
+    frequencies = torch.einsum("ij,ncyjxk,lk->ncyixl", cosines, blocks, cosines)
+    kept = (frequencies / steps).round() * steps
+    blocks = torch.einsum("ij,ncyixl,lk->ncyjxk", cosines, kept, cosines) + 128
+    decoded = blocks.reshape(count, channels, height, width)[..., : x.shape[2], : x.shape[3]].clamp(0, 255)
+    return torch.where(compressed[:, None, None, None], decoded, x)
 
 
 def _erase(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:

@@ -20,10 +20,13 @@ class Pictures:
     Attributes:
         crops: (n, channels, size, size) uint8.
         targets: of the same pictures.
+        shares: groups of pictures, each as positions (m,) int64 with its share of an epoch: so many of them are drawn
+            for every epoch. Pictures of no group are all seen in every epoch.
     """
 
     crops: Tensor
     targets: Targets
+    shares: tuple[tuple[Tensor, float], ...] = ()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Pictures":
         return self  # the averaging of weights copies the whole module, and pictures never change
@@ -53,15 +56,32 @@ class Batches:
         self.part = part
 
     def __len__(self) -> int:
-        count = len(self.pictures.crops) / (self.batch * self.part[1])
+        count = (self._always() + sum(self._drawn())) / (self.batch * self.part[1])
         return math.ceil(count) if self.order is None else max(int(count), 1)
 
     def __iter__(self) -> Iterator[Batch]:
         index = torch.arange(len(self.pictures.crops))
         if self.order is not None:
             seed, epoch = self.order
-            index = torch.randperm(len(index), generator=torch.Generator().manual_seed(seed * 100_003 + epoch))
+            index = self._shuffled(torch.Generator().manual_seed(seed * 100_003 + epoch))
             index = index[self.part[0] :: self.part[1]]
         for number in range(len(self)):
             chosen = index[number * self.batch : (number + 1) * self.batch]
             yield self.pictures.crops[chosen], self.pictures.targets.take(chosen)
+
+    def _shuffled(self, generator: torch.Generator) -> Tensor:
+        seen = torch.ones(len(self.pictures.crops), dtype=torch.bool)
+        for (group, _), count in zip(self.pictures.shares, self._drawn(), strict=True):
+            seen[group[torch.randperm(len(group), generator=generator)[count:]]] = False
+        order = torch.randperm(len(seen), generator=generator)
+        return order[seen[order]]
+
+    def _always(self) -> int:
+        return len(self.pictures.crops) - sum(len(group) for group, _ in self.pictures.shares)
+
+    def _drawn(self) -> list[int]:
+        shares = self.pictures.shares
+        if self.order is None:
+            return [len(group) for group, _ in shares]
+        total = self._always() / (1 - sum(share for _, share in shares))
+        return [min(round(share * total), len(group)) for group, share in shares]

@@ -1,6 +1,6 @@
 """One training step and one validation step: crops and targets in, losses and scores out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning
@@ -16,7 +16,8 @@ from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
-from mien.training.targets import Target, Targets, check_classes, targets_of
+from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
+from mien.training.teaching import blended
 
 SCORE = "validation/score"
 """The mean over the heads of what `mien.training.losses.head_score` gives."""
@@ -31,6 +32,7 @@ class Lesson(lightning.LightningModule):
         training: pictures to learn from.
         validation: pictures to choose the epoch by; every process scores all of them, for they are few.
         load: whether to read pretrained weights; False where a checkpoint will overwrite them anyway.
+        teacher: what trained models say to the pictures to learn from, see `mien.training.teaching.ask`.
 
     Raises:
         DataError: the pictures have not the labels that the recipe's heads learn from.
@@ -38,12 +40,23 @@ class Lesson(lightning.LightningModule):
         WeightsError: pretrained weights cannot be had.
     """
 
-    def __init__(self, recipe: Recipe, training: Samples, validation: Samples, *, load: bool = True) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: Samples,
+        validation: Samples,
+        *,
+        load: bool = True,
+        teacher: Mapping[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
-        self._training = Pictures(torch.from_numpy(training.crops), targets_of(training, recipe))
+        learnt = targets_of(training, recipe)
+        if teacher is not None:
+            learnt = blended(learnt, teacher, share=recipe.teacher.share)
+        self._training = Pictures(torch.from_numpy(training.crops), learnt, groups_of(training, recipe))
         self._validation = Pictures(torch.from_numpy(validation.crops), targets_of(validation, recipe))
-        check_classes(self._training.targets, recipe, split=recipe.data.training)
+        check_classes(learnt, recipe, split=recipe.data.training)
         self.network = build_network(recipe, load=load).to(memory_format=torch.channels_last)
         self._balance = {name: class_balance(self._training.targets[name], head) for name, head in recipe.heads.items()}
         self._learnt: list[tuple[dict[str, Tensor], Targets]] = []  # the answers of this epoch's batches

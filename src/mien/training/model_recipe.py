@@ -46,6 +46,26 @@ class Compact(Section):
     mirrored: bool = False
 
 
+class Lean(Section):
+    """The small ResNet of the released models, fast in int8, see `mien.training.networks.lean`.
+
+    Attributes:
+        kind: the family.
+        widths: channels of the stages.
+        depths: residual blocks of the stages.
+        stem_stride: of the first convolution; 1 keeps the full resolution for it.
+        dropout: before the heads.
+        mirrored: answer from the picture and its mirror image together, within one pass.
+    """
+
+    kind: Literal["lean"]
+    widths: tuple[int, ...] = (32, 64, 160, 320)
+    depths: tuple[int, ...] = (0, 2, 2, 1)
+    stem_stride: Literal[1, 2] = 1
+    dropout: Rate = 0.3
+    mirrored: bool = False
+
+
 class Cnn(Section):
     """A plain convolutional network: stages of 3x3 convolutions that end in pooling, then dense layers.
 
@@ -112,4 +132,4 @@ class Ensemble(Section):
     members: tuple[str, ...] = Field(min_length=2)
 
 
-Model = Annotated[Compact | Cnn | Mlp | Backbone | Ensemble, Field(discriminator="kind")]
+Model = Annotated[Compact | Lean | Cnn | Mlp | Backbone | Ensemble, Field(discriminator="kind")]

@@ -78,12 +78,41 @@ class Data(Section):
         validation: name of the split that chooses epoch, temperature and thresholds.
         test: name of the split for the final figures.
         limit: use so many pictures of each split, drawn by the recipe's seed; 0 uses all.
+        shares: for labels of the table, which share of the pictures of an epoch they are, such as
+            ``{ not_face = 0.15 }``: so many of them are drawn anew for every epoch. Others are all seen in every epoch.
     """
 
     training: str = "Training"
     validation: str = "PublicTest"
     test: str = "PrivateTest"
     limit: int = Field(default=0, ge=0)
+    shares: dict[str, Rate] = Field(default_factory=dict)
+
+    @field_validator("shares")
+    @classmethod
+    def _leave_something(cls, shares: dict[str, float]) -> dict[str, float]:
+        if sum(shares.values()) >= 1:
+            raise ValueError(f"the shares are {sum(shares.values()):.2g} together; leave something for other labels")
+        return shares
+
+
+class Teacher(Section):
+    """Trained models whose answers are learnt beside the labels (Hinton, Vinyals, Dean 2015, arXiv:1503.02531).
+
+    Attributes:
+        models: names of `mien models list`, or weight files; a head learns from those that have it too. Their
+            calibrated probabilities are averaged.
+        share: of the models' answer in what is learnt; the label or votes have the rest. Pictures without them have no
+            answer of the models either.
+        views: at how many views of each picture the models look: 1, 2 (with the mirror image) or 10 (the centre and
+            four corners too, each enlarged).
+        temperature: the models' answers are softened by it.
+    """
+
+    models: tuple[str, ...] = ()
+    share: Share = 0.5
+    views: Literal[1, 2, 10] = 2
+    temperature: float = Field(default=1.0, gt=0)
 
 
 class Augmentation(Section):
@@ -97,6 +126,8 @@ class Augmentation(Section):
         contrast: changed by up to this share.
         brightness: changed by up to this share of full white.
         blur: probability that a crop loses its detail, by shrinking it to between half and a fifth and back.
+        noise: probability that a crop gets sensor noise (Gaussian, up to 12 of 255 levels).
+        jpeg: probability that a crop is compressed, at a quality of 10 to 60.
         erase: probability that one rectangle is erased.
         erase_pixels: its shortest and longest side, in pixels of a 48-pixel crop.
         mixup: probability that a whole batch is blended with itself.
@@ -111,6 +142,8 @@ class Augmentation(Section):
     contrast: Rate = 0.2
     brightness: Rate = 0.1
     blur: Share = 0.0
+    noise: Share = 0.0
+    jpeg: Share = 0.0
     erase: Share = 0.4
     erase_pixels: tuple[int, int] = (6, 20)
     mixup: Share = 0.5
@@ -190,6 +223,7 @@ class Recipe(Section):
         model: the network.
         crop: what it sees.
         data: which rows are used for what.
+        teacher: trained models to learn from as well.
         heads: what it answers, by the head's name.
         augmentation: how training crops are changed.
         optimiser: how the weights are found.
@@ -203,6 +237,7 @@ class Recipe(Section):
     model: Model = Compact()
     crop: Crop = Crop()
     data: Data = Data()
+    teacher: Teacher = Teacher()
     heads: dict[str, HeadRecipe] = Field(min_length=1)
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()

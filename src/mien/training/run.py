@@ -2,6 +2,7 @@
 
 RUN/recipe.toml         the recipe as run, every value spelled out
 RUN/checkpoints/        best.ckpt and last.ckpt, written once an epoch
+RUN/teacher.safetensors what the recipe's teachers say to the pictures, where it has any
 RUN/curves.csv          one row an epoch, written as it goes; RUN/log/ has the same for TensorBoard
 RUN/best.safetensors    the weights of the chosen epoch, averaged where the recipe says so, written at the end
 RUN/last.safetensors    the weights after the last epoch
@@ -37,6 +38,7 @@ from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.teaching import answers
 
 PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
     "bf16": "bf16-mixed",
@@ -80,6 +82,7 @@ def train(
         RecipeError: the recipe is impossible, or not the one that the run was started with.
         DataError: the pictures have not the labels that the recipe learns from.
         UsageError: a GPU is asked for and there is none.
+        WeightsError: a teacher cannot be opened, or pretrained weights cannot be had.
         TrainingError: the loss is no number.
         OutputError: the folder holds a run already and `resume` is false, or cannot be written.
     """
@@ -99,7 +102,8 @@ def train(
         enable_version_counter=False,
     )
     started = time.monotonic()
-    lesson = Lesson(recipe, training, validation, load=checkpoint is None)
+    teacher = answers(recipe, training.crops, folder.teacher)
+    lesson = Lesson(recipe, training, validation, load=checkpoint is None, teacher=teacher)
     with _without_chatter():
         trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
         try:

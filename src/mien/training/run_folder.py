@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "last.safetensors"
 
     @property
+    def teacher(self) -> Path:
+        """What the recipe's teachers say to the pictures to learn from."""
+        return self.path / "teacher.safetensors"
+
+    @property
     def curves(self) -> Path:
         """One row an epoch: losses and scores."""
         return self.path / "curves.csv"

@@ -11,7 +11,7 @@ from torch import Tensor
 from mien.data.samples import Samples
 from mien.data.votes import MISSING, VOTE_COLUMNS, multilabel, vote_distribution
 from mien.errors import DataError
-from mien.labels import FACE2, FER7, FERPLUS8, RAF6, LabelSet
+from mien.labels import FER7, FERPLUS8, RAF6, LabelSet
 from mien.training.recipe import HeadRecipe, Recipe
 
 
@@ -67,6 +67,25 @@ def targets_of(samples: Samples, recipe: Recipe) -> Targets:
         DataError: the table has not what a head learns from.
     """
     return Targets({name: _target(samples, name, head) for name, head in recipe.heads.items()})
+
+
+def groups_of(samples: Samples, recipe: Recipe) -> tuple[tuple[Tensor, float], ...]:
+    """Return the pictures of which a recipe sees a share in every epoch: positions (m,) int64 of each group, its share.
+
+    Raises:
+        DataError: the table has no such label, or no picture of it.
+    """
+    codes, given = _codes(samples)
+    groups = []
+    for label, share in recipe.data.shares.items():
+        chosen = np.flatnonzero(codes == given.index(label)) if label in given.labels else np.empty(0, np.int64)
+        if not len(chosen):
+            raise DataError(
+                f"data.shares: no picture to learn from is labelled {label!r} (labels: {', '.join(given.labels)}); "
+                "name labels of the table, or leave data.shares out"
+            )
+        groups.append((torch.from_numpy(chosen), share))
+    return tuple(groups)
 
 
 def check_classes(targets: Targets, recipe: Recipe, *, split: str) -> None:
@@ -134,13 +153,14 @@ def _label(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArra
 
 
 def _face(samples: Samples, name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    codes, given = _codes(samples)
-    if given != FACE2:
+    codes = samples.face_codes()
+    if codes is None:
         raise DataError(
             f"head {name}: a gate learns from a table of faces and other things, this one names "
-            f"{', '.join(given.labels)}; make one with: mien data prepare FACES --other THINGS --layout face-or-other"
+            f"{', '.join(_codes(samples)[1].labels)}; "
+            "make one with: mien data prepare FACES --other THINGS --layout face-or-other"
         )
-    return (codes == FACE2.index("face")).astype(np.float32)[:, None], codes != MISSING
+    return (codes == 1).astype(np.float32)[:, None], codes != MISSING
 
 
 def _present(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -5,9 +5,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mien.errors import RecipeError, WeightsError
-from mien.training.model_recipe import Backbone, Cnn, Compact, Ensemble, Mlp
+from mien.training.model_recipe import Backbone, Cnn, Compact, Ensemble, Lean, Mlp
 from mien.training.networks.compact import CompactNet
 from mien.training.networks.ensemble import Average
+from mien.training.networks.lean import LeanNet
 from mien.training.networks.plain import Perceptron, PlainCnn
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe
@@ -29,19 +30,14 @@ def build_network(recipe: Recipe, *, load: bool = True) -> nn.Module:
     heads = {name: len(labels) for name, labels in recipe.labels().items()}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        if isinstance(model, Compact):
+        if isinstance(model, Compact | Lean):
             if len(model.widths) != len(model.depths):
                 raise RecipeError(
                     f"model: {len(model.widths)} widths and {len(model.depths)} depths; give each stage one of both"
                 )
-            return CompactNet(
-                heads,
-                channels=channels,
-                widths=model.widths,
-                depths=model.depths,
-                dropout=model.dropout,
-                mirrored=model.mirrored,
-            )
+            if isinstance(model, Compact):
+                return CompactNet(model, heads, channels=channels)
+            return LeanNet(model, heads, channels=channels)
         if isinstance(model, Cnn):
             if size >> len(model.stages) == 0:
                 raise RecipeError(f"model.stages: {len(model.stages)} poolings leave nothing of {size} pixels")

@@ -1,12 +1,10 @@
 """mien's own network: a small SE-ResNet that keeps the full resolution early."""
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mien.training.networks.parts import Standardise, channels_last
+from mien.training.model_recipe import Compact
+from mien.training.networks.parts import PooledNet, convolution
 
 
 class SqueezeExcite(nn.Module):
@@ -48,53 +46,30 @@ class Block(nn.Module):
         return functional.relu(y + self.shortcut(x))
 
 
-class CompactNet(nn.Module):
+class CompactNet(PooledNet):
     """A small SE-ResNet that keeps the full resolution early, because 48 pixels have none to spare.
 
     Args:
-        heads: number of logits of each head, by the head's name.
+        settings: widths, depths, dropout, and whether it looks at the mirror image too.
+        heads: number of logits of each head, by its name.
         channels: 1 for gray crops, 3 for RGB.
-        widths: channels of the stages; each stage after the first halves the resolution.
-        depths: residual blocks of the stages.
-        dropout: before the heads, 0 to 1.
-        mirrored: when not training, look at the picture and at its mirror image and average what is seen, so that both
-            give the same answer. It doubles the work; the heads are linear, so this averages the logits.
     """
 
-    def __init__(
-        self,
-        heads: dict[str, int],
-        *,
-        channels: int = 1,
-        widths: Sequence[int] = (24, 48, 96, 192),
-        depths: Sequence[int] = (1, 2, 2, 2),
-        dropout: float = 0.3,
-        mirrored: bool = False,
-    ) -> None:
-        super().__init__()
-        self.mirrored = mirrored
-        self.standardise = Standardise()
-        self.stem = nn.Sequential(
-            nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
-        )
+    def __init__(self, settings: Compact, heads: dict[str, int], *, channels: int) -> None:
+        widths = settings.widths
+        stem = convolution(channels, widths[0])
         blocks: list[nn.Module] = []
         inputs = widths[0]
-        for stage, (outputs, depth) in enumerate(zip(widths, depths, strict=True)):
+        for stage, (outputs, depth) in enumerate(zip(widths, settings.depths, strict=True)):
             for number in range(depth):
                 blocks.append(Block(inputs, outputs, 2 if stage > 0 and number == 0 else 1))
                 inputs = outputs
+        # The heads are drawn last: the same seed gives the weights that the released model began with.
+        super().__init__(widths[-1], heads, dropout=settings.dropout, mirrored=settings.mirrored)
+        self.stem = stem
         self.blocks = nn.Sequential(*blocks)
-        self.dropout = nn.Dropout(dropout)
-        self.heads = nn.ModuleDict({name: nn.Linear(inputs, size) for name, size in heads.items()})
 
-    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
-        x = self.standardise(pixels)
-        both = self.mirrored and not self.training
-        if both:
-            x = torch.cat([x, x.flip(3)])
-        features = self.blocks(self.stem(channels_last(x))).mean((2, 3))
-        if both:
-            features = features.unflatten(0, (2, -1)).mean(0)
-        features = self.dropout(features)
-        return {name: head(features).float() for name, head in self.heads.items()}
+    def maps(self, x: Tensor) -> Tensor:
+        """(n, channels, size, size) -> (n, features, size / 8, size / 8) for four stages."""
+        maps: Tensor = self.blocks(self.stem(x))
+        return maps

@@ -49,6 +49,48 @@ class Heads(nn.Module):
         return {name: head(shared).float() for name, head in self.heads.items()}
 
 
+class PooledNet(nn.Module):
+    """What networks of one kind share: standardised pixels -> maps -> their mean -> one linear layer for each head.
+
+    A subclass gives `maps`.
+
+    Args:
+        features: channels of the last maps.
+        heads: number of logits of each head, by its name.
+        dropout: before the heads, 0 to 1.
+        mirrored: when not training, look at the picture and at its mirror image and average what is seen, so that both
+            give the same answer. It doubles the work; the heads are linear, so this averages the logits.
+    """
+
+    def __init__(self, features: int, heads: dict[str, int], *, dropout: float, mirrored: bool) -> None:
+        super().__init__()
+        self.mirrored = mirrored
+        self.standardise = Standardise()
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict({name: nn.Linear(features, size) for name, size in heads.items()})
+
+    def maps(self, x: Tensor) -> Tensor:
+        """(n, channels, size, size) standardised float32 -> (n, features, h, w)."""
+        raise NotImplementedError
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
+        x = self.standardise(pixels)
+        both = self.mirrored and not self.training
+        if both:
+            x = torch.cat([x, x.flip(3)])
+        features = self.maps(channels_last(x)).mean((2, 3))
+        if both:
+            features = features.reshape(2, -1, features.shape[1]).mean(0)
+        features = self.dropout(features)
+        return {name: head(features).float() for name, head in self.heads.items()}
+
+
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return a 3x3 convolution with batch norm and ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
 def channels_last(x: Tensor) -> Tensor:
     """Return a batch in the memory order that convolutions on the CPU are fastest with."""
     return x.contiguous(memory_format=torch.channels_last)

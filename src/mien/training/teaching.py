@@ -1,0 +1,153 @@
+"""Learning from trained models: their averaged, calibrated answers to each training picture (distillation).
+
+Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). The answers are asked for
+once, on pictures as they are, and kept in the run's folder; crops are changed by augmentation afterwards.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from mien.errors import RecipeError
+from mien.files import written_whole
+from mien.inference.scores import probabilities
+from mien.inference.session import Session
+from mien.inference.weights import emotion_model
+from mien.training.recipe import Recipe
+from mien.training.targets import Target, Targets
+
+CORNER_SHARE = 1 / 12
+"""How much of the side the corner views leave out: 4 of 48 pixels, as in the ten-crop test of the literature."""
+
+PART = 1024
+"""Pictures that are worked on at once."""
+
+
+def answers(recipe: Recipe, crops: NDArray[np.uint8], kept: Path) -> dict[str, Tensor] | None:
+    """Return what a recipe's teachers say to the pictures to learn from, asked for once.
+
+    Args:
+        recipe: names the models and how they look.
+        crops: (n, channels, size, size) uint8.
+        kept: the file of the answers, written at the first call.
+
+    Returns:
+        See `ask`; None where the recipe has no teacher.
+
+    Raises:
+        WeightsError: a model cannot be opened.
+        RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads; or the kept
+            answers are of another number of pictures.
+        OSError: the file cannot be written.
+    """
+    if not recipe.teacher.models:
+        return None
+    if not kept.is_file():
+        with written_whole(kept) as temporary:
+            save_file(ask(recipe, crops), temporary)
+    found = load_file(kept)
+    if any(len(answer) != len(crops) for answer in found.values()):
+        raise RecipeError(f"{kept}: holds answers to other pictures; delete it, and the teachers are asked again")
+    return found
+
+
+def ask(recipe: Recipe, crops: NDArray[np.uint8]) -> dict[str, Tensor]:
+    """Return what a recipe's teachers say to pictures.
+
+    Args:
+        recipe: names the models and how they look.
+        crops: (n, channels, size, size) uint8.
+
+    Returns:
+        For each head that a teacher has too, the mean (n, labels) float32 of the probabilities, 0 to 1.
+
+    Raises:
+        WeightsError: a model cannot be opened.
+        RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads.
+    """
+    sessions = [_opened(model, recipe) for model in recipe.teacher.models]
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    starts = range(0, len(crops), PART)
+    console = Console(stderr=True)
+    for start in track(starts, "teachers", console=console, transient=True, disable=not console.is_terminal):
+        part = crops[start : start + PART]
+        sums: dict[str, NDArray[np.float64]] = {}
+        counts: dict[str, int] = {}
+        for view in _views(part, recipe.teacher.views):
+            for session, names in sessions:
+                for name, logits in zip(names, session.logits(view, names), strict=True):
+                    head = session.card.head(name)
+                    soft = replace(head, temperature=head.temperature * recipe.teacher.temperature)
+                    sums[name] = sums.get(name, 0.0) + probabilities(logits, soft)
+                    counts[name] = counts.get(name, 0) + 1
+        for name, total in sums.items():
+            found.setdefault(name, []).append(total / counts[name])
+    return {name: torch.from_numpy(np.concatenate(parts).astype(np.float32)) for name, parts in found.items()}
+
+
+def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) -> Targets:
+    """Return targets with a teacher's answers mixed in.
+
+    The loss against the mixture is the same mixture of the losses against both.
+
+    Args:
+        targets: what the labels and votes say.
+        answers: of `ask`; heads without stay as they are.
+        share: of the answers, 0 to 1.
+    """
+    mixed = dict(targets.by_head)
+    for name, answer in answers.items():
+        target = targets[name]
+        values = ((1 - share) * target.values + share * answer) * target.known[:, None]
+        mixed[name] = Target(values, target.known)
+    return Targets(mixed)
+
+
+def _opened(model: str, recipe: Recipe) -> tuple[Session, list[str]]:
+    session = Session(emotion_model(model), threads=torch.get_num_threads())
+    own, crop = session.card, recipe.crop.spec()
+    if (own.crop.size, own.crop.color) != (crop.size, crop.color):
+        raise RecipeError(
+            f"teacher.models: {model} looks at {own.crop.color} crops of {own.crop.size} px, the recipe at "
+            f"{crop.color} of {crop.size}; teachers must see what the pupil sees"
+        )
+    labels = recipe.labels()
+    names = [head.name for head in own.heads if head.name in labels]
+    if not names:
+        raise RecipeError(
+            f"teacher.models: {model} has none of the recipe's heads ({', '.join(labels)}); "
+            f"it has {', '.join(head.name for head in own.heads)}"
+        )
+    for name in names:
+        if own.head(name).labels != labels[name]:
+            raise RecipeError(f"teacher.models: head {name} of {model} has other labels than the recipe's")
+    return session, names
+
+
+def _views(crops: NDArray[np.uint8], count: int) -> Iterator[NDArray[np.uint8]]:
+    cuts = [crops]
+    if count == 10:
+        side = crops.shape[-1]
+        less = max(round(side * CORNER_SHARE), 1)
+        for top in (0, less):
+            for left in (0, less):
+                cuts.append(_enlarged(crops[:, :, top : side - less + top, left : side - less + left], side))
+    for cut in cuts:
+        yield cut
+        if count > 1:
+            yield np.ascontiguousarray(cut[..., ::-1])
+
+
+def _enlarged(crops: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    pixels = torch.from_numpy(np.ascontiguousarray(crops)).float()
+    larger = functional.interpolate(pixels, size=(side, side), mode="bilinear", align_corners=False)
+    return np.asarray(larger.round().clamp(0, 255).byte().numpy())

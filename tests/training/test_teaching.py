@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+
+from mien.errors import RecipeError, WeightsError
+from mien.inference.scores import score_crops
+from mien.inference.session import Session
+from mien.inference.weights import emotion_model
+from mien.training.recipe import Recipe
+from mien.training.targets import Target, Targets
+from mien.training.teaching import answers, ask, blended
+
+CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
+
+
+def recipe(heads=("fer7",), **teacher):
+    known = {"fer7": {}, "ferplus8": {"target": "votes"}, "ck8": {}, "face": {"task": "gate"}}
+    settings = {"models": ["mien-compact"], **teacher}
+    return Recipe(name="a", heads={name: known[name] for name in heads}, teacher=settings)
+
+
+def test_one_view_gives_the_model_s_own_probabilities():
+    session = Session(emotion_model("mien-compact"))
+    found = ask(recipe(("fer7", "ferplus8", "face"), views=1), CROPS)
+    assert set(found) == {"fer7", "ferplus8"}
+    for name, values in found.items():
+        expected = score_crops(session, CROPS, session.card.head(name))
+        assert values.numpy() == pytest.approx(expected, abs=1e-6)
+
+
+def test_two_views_average_the_mirror_image():
+    flipped = np.ascontiguousarray(CROPS[..., ::-1])
+    one, other = (ask(recipe(views=1), crops)["fer7"] for crops in (CROPS, flipped))
+    assert torch.allclose(ask(recipe(views=2), CROPS)["fer7"], (one + other) / 2, atol=1e-6)
+
+
+def test_ten_views_look_at_the_corners_too():
+    blank = np.full((1, 1, 48, 48), 90, np.uint8)
+    ten, one = (ask(recipe(views=views), blank)["fer7"] for views in (10, 1))
+    assert torch.allclose(ten, one, atol=1e-5)  # where nothing is to be seen, every corner is alike
+    assert not torch.allclose(ask(recipe(views=10), CROPS)["fer7"], ask(recipe(views=2), CROPS)["fer7"], atol=1e-3)
+
+
+def test_a_temperature_softens():
+    sharp, soft = (ask(recipe(temperature=value), CROPS)["fer7"] for value in (1.0, 4.0))
+    assert (soft.max(1).values < sharp.max(1).values).all()
+
+
+def test_blending_mixes_what_is_known():
+    target = Target(torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([1.0, 0.0]))
+    found = blended(Targets({"a": target, "b": target}), {"a": torch.tensor([[0.2, 0.8], [0.5, 0.5]])}, share=0.25)
+    assert torch.allclose(found["a"].values, torch.tensor([[0.8, 0.2], [0.0, 0.0]]))
+    assert torch.equal(found["a"].known, target.known)
+    assert found["b"] is target
+
+
+def test_answers_are_asked_for_once(tmp_path):
+    kept = tmp_path / "teacher.safetensors"
+    assert answers(Recipe(name="a", heads={"fer7": {}}), CROPS, kept) is None
+    first = answers(recipe(), CROPS, kept)
+    time = kept.stat().st_mtime_ns
+    again = answers(recipe(), CROPS, kept)
+    assert kept.stat().st_mtime_ns == time
+    assert torch.equal(first["fer7"], again["fer7"])
+    with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
+        answers(recipe(), CROPS[:3], kept)
+
+
+def test_a_teacher_that_does_not_fit():
+    with pytest.raises(RecipeError, match=r"mien-compact looks at gray crops of 48 px, the recipe at rgb of 48"):
+        ask(Recipe(name="a", heads={"fer7": {}}, crop={"color": "rgb"}, teacher={"models": ["mien-compact"]}), CROPS)
+    with pytest.raises(RecipeError, match=r"has none of the recipe's heads \(ck8\); it has fer7, ferplus8"):
+        ask(recipe(("ck8",)), CROPS)
+    others = Recipe(name="a", heads={"fer7": {"labels": ["anger", "neutral"]}}, teacher={"models": ["mien-compact"]})
+    with pytest.raises(RecipeError, match=r"head fer7 of mien-compact has other labels"):
+        ask(others, CROPS)
+    with pytest.raises(WeightsError, match=r"gone\.onnx: no such weight file"):
+        ask(recipe(models=["gone.onnx"]), CROPS)
