@@ -13,7 +13,7 @@ from mien.errors import TrainingError
 from mien.training.augment import augment, cutmix, mixup
 from mien.training.batches import Batch, Batches, Pictures
 from mien.training.losses import class_balance, head_loss, head_score
-from mien.training.networks.building import build_network
+from mien.training.networks.building import build_network, start_from
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
@@ -57,7 +57,10 @@ class Lesson(lightning.LightningModule):
         self._training = Pictures(torch.from_numpy(training.crops), learnt, groups_of(training, recipe))
         self._validation = Pictures(torch.from_numpy(validation.crops), targets_of(validation, recipe))
         check_classes(learnt, recipe, split=recipe.data.training)
-        self.network = build_network(recipe, load=load).to(memory_format=torch.channels_last)
+        network = build_network(recipe, load=load)
+        if load and recipe.start:
+            start_from(network, recipe.start)
+        self.network = network.to(memory_format=torch.channels_last)
         self._balance = {name: class_balance(self._training.targets[name], head) for name, head in recipe.heads.items()}
         self._learnt: list[tuple[dict[str, Tensor], Targets]] = []  # the answers of this epoch's batches
         self._compiled: Callable[[Tensor], dict[str, Tensor]] | None = None

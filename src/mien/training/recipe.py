@@ -221,6 +221,8 @@ class Recipe(Section):
         published: what the project that it repeats published; empty for experiments of our own.
         seed: of everything random.
         model: the network.
+        start: weights to begin with: the folder of a finished run, or a .safetensors file of one. The network must be
+            the same; heads that the file lacks begin fresh. Empty begins with random weights.
         crop: what it sees.
         data: which rows are used for what.
         teacher: trained models to learn from as well.
@@ -235,6 +237,7 @@ class Recipe(Section):
     published: str = ""
     seed: int = Field(default=0, ge=0)
     model: Model = Compact()
+    start: str = ""
     crop: Crop = Crop()
     data: Data = Data()
     teacher: Teacher = Teacher()
