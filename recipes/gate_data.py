@@ -40,7 +40,7 @@ from mien.data import Record, TableMeta, TableWriter, open_table
 from mien.data.encoding import encode_png
 from mien.data.votes import VOTE_COLUMNS
 from mien.inference.crops import crop_faces
-from mien.inference.detectors import Haar, YuNet
+from mien.inference.detectors import EagerHaar, YuNet
 from mien.inference.image import read_picture
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
@@ -54,13 +54,6 @@ NOT_FACE = VOTE_COLUMNS.index("not_face")
 SQUARES_A_PHOTOGRAPH = 12
 TAKEN_FOR_FACES, FEWEST_PIXELS, MOST_A_PHOTOGRAPH = 0.1, 24, 40
 """Windows of an earlier gate: from which probability on, from which side on, and how many of a photograph."""
-
-
-class EagerHaar(Haar):
-    """The cascade set to find too much."""
-
-    SCALE_STEP = 1.1
-    AGREEING_WINDOWS = 1
 
 
 class EagerDefaultHaar(EagerHaar):

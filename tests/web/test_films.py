@@ -114,13 +114,13 @@ def test_a_film_that_is_too_large_is_refused(film):
 
 
 def test_no_more_films_than_places_and_a_waiting_one_can_be_cancelled(film, monkeypatch):
-    go_on, score = threading.Event(), Analyzer.score
+    go_on, judge = threading.Event(), Analyzer.judge
 
     def slow(self, crops):
         assert go_on.wait(30)
-        return score(self, crops)
+        return judge(self, crops)
 
-    monkeypatch.setattr(Analyzer, "score", slow)
+    monkeypatch.setattr(Analyzer, "judge", slow)
     content = film.read_bytes()
     with open_client(limits=Limits(max_jobs=2)) as client:
         first, second = send(client, content), send(client, content)
@@ -148,9 +148,9 @@ def test_results_are_forgotten(film):
 def test_an_upload_has_no_name_on_the_disk(film, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     seen = []
-    score = Analyzer.score
+    judge = Analyzer.judge
     monkeypatch.setattr(
-        Analyzer, "score", lambda self, crops: (seen.append(list(tmp_path.iterdir())), score(self, crops))[1]
+        Analyzer, "judge", lambda self, crops: (seen.append(list(tmp_path.iterdir())), judge(self, crops))[1]
     )
     with open_client() as client:
         assert finished(client, send(client, film.read_bytes()))["state"] == "done"

@@ -63,19 +63,19 @@ def test_unknown_names_end_the_connection_with_a_sentence(client, query):
 
 def test_the_newest_frame_is_kept_and_the_others_are_dropped(frame, monkeypatch):
     go_on, entered, arrived = threading.Event(), threading.Event(), threading.Event()
-    score, put = Analyzer.score, Newest.put
+    judge, put = Analyzer.judge, Newest.put
 
     def slow(self, crops):
         entered.set()
         assert go_on.wait(20)
-        return score(self, crops)
+        return judge(self, crops)
 
     def counting(self, content, time_s):
         put(self, content, time_s)
         if self._count == 6:
             arrived.set()
 
-    monkeypatch.setattr(Analyzer, "score", slow)
+    monkeypatch.setattr(Analyzer, "judge", slow)
     monkeypatch.setattr(Newest, "put", counting)
     with open_client() as client, client.websocket_connect("/v1/live") as socket:
         socket.send_bytes(frame)

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import PictureError, UsageError, VideoError
 from mien.inference.crops import crop_faces
-from mien.inference.detectors import open_detector
+from mien.inference.detectors import EagerHaar, Haar, open_detector
+from mien.inference.gating import Gated
 from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
-from mien.inference.scores import score_crops
+from mien.inference.scores import score_crops, score_heads
 from mien.inference.session import Session
 from mien.inference.weights import DEFAULT_MODEL, emotion_model
 from mien.results import Emotions, Face, FaceResult, ImageResult
@@ -22,12 +23,26 @@ if TYPE_CHECKING:
     from mien.video_results import FrameResult
 
 
+class Scores(NamedTuple):
+    """What the network says to one crop.
+
+    Attributes:
+        emotions: (labels,) float64 probabilities of the head that answers, 0 to 1.
+        face: probability that it is a face, 0 to 1; None where the model has no gate.
+    """
+
+    emotions: NDArray[np.float64]
+    face: float | None
+
+
 class Analyzer:
     """Finds faces and says what they show. Safe to use from several threads at once.
 
     Args:
         model: a name of ``mien models list``, or the path of an ONNX file with a card.
         detector: ``"auto"``, ``"haar"``, ``"yunet"``, or ``"whole"`` for pictures that are tight crops of one face.
+            With a model that has a gate the Haar cascade is set to overlook little, and the gate takes out what is no
+            face.
         labels: which head answers, such as ``"fer7"`` or ``"ferplus8"``; None takes the model's first.
         max_pixels: larger pictures are refused.
         threads: CPU threads of the network; 0 takes one per core.
@@ -51,7 +66,10 @@ class Analyzer:
         self.head = self.card.head(labels) if labels else self.card.heads[0]
         if self.head.task == "gate":
             raise UsageError(f"head {self.head.name!r} says face or not, no emotion; choose another with labels=")
+        self._gate = next((head for head in self.card.heads if head.task == "gate"), None)
         self.detector = open_detector(detector, spec=self.card.crop)
+        if self._gate is not None and isinstance(self.detector, Haar):
+            self.detector = Gated(EagerHaar(), self._session, self._gate)
         self.max_pixels = max_pixels
 
     def read(self, source: PictureSource) -> NDArray[np.uint8]:
@@ -72,6 +90,13 @@ class Analyzer:
             (n, labels) probabilities of the head that answers, 0 to 1.
         """
         return score_crops(self._session, crops, self.head)
+
+    def judge(self, crops: NDArray[np.uint8]) -> list[Scores]:
+        """Score crops as `score` does, and say in the same pass how likely each one is a face."""
+        if self._gate is None:
+            return [Scores(row, None) for row in self.score(crops)]
+        emotions, faces = score_heads(self._session, crops, [self.head, self._gate])
+        return [Scores(row, float(face)) for row, (face,) in zip(emotions, faces, strict=True)]
 
     def analyze(self, source: PictureSource) -> ImageResult:
         """Analyze one picture.
@@ -117,10 +142,10 @@ class Analyzer:
             faces = self.detector.find_faces(picture)
             crops.append(crop_faces(picture, faces, self.card.crop))
             found.append((source, picture.shape, faces))
-        scores = iter(self.score(np.concatenate(crops)).tolist())
+        scores = iter(self.judge(np.concatenate(crops)))
         return [
             ImageResult(
-                faces=tuple(self._judged(face, tuple(next(scores))) for face in faces),
+                faces=tuple(self._judged(face, next(scores)) for face in faces),
                 width=width,
                 height=height,
                 model=self.card.name,
@@ -129,9 +154,9 @@ class Analyzer:
             for source, (height, width, _), faces in found
         ]
 
-    def _judged(self, face: Face, probabilities: tuple[float, ...]) -> FaceResult:
-        emotions = Emotions(self.head.labels, probabilities)
-        return FaceResult(face, emotions, unsure=self.head.is_unsure(emotions.confidence))
+    def _judged(self, face: Face, scores: Scores) -> FaceResult:
+        emotions = Emotions(self.head.labels, tuple(scores.emotions.tolist()))
+        return FaceResult(face, emotions, scores.face, unsure=self.head.is_unsure(emotions.confidence))
 
     def analyze_video(
         self,

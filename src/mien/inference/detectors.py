@@ -74,6 +74,13 @@ class Haar:
         return sorted(faces, key=lambda face: -face.score)
 
 
+class EagerHaar(Haar):
+    """The cascade set to overlook little: it finds much that is no face, and needs a gate behind it."""
+
+    SCALE_STEP = 1.1
+    AGREEING_WINDOWS = 1
+
+
 class YuNet:
     """YuNet: small and turned faces too, with five landmarks; its file is pulled (``mien models pull yunet``).
 

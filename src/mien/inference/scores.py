@@ -1,5 +1,7 @@
 """Crops -> calibrated probabilities, always in batches."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,17 +10,23 @@ from mien.model_card import Head
 
 
 def score_crops(session: Session, crops: NDArray[np.uint8], head: Head) -> NDArray[np.float64]:
-    """Score crops with one head.
+    """Score crops with one head: (n, labels) float64 probabilities, 0 to 1; see `score_heads`."""
+    return score_heads(session, crops, [head])[0]
+
+
+def score_heads(session: Session, crops: NDArray[np.uint8], heads: Sequence[Head]) -> list[NDArray[np.float64]]:
+    """Score crops with several heads in one pass.
 
     Args:
         session: an opened weight file.
         crops: (n, channels, size, size) uint8; n may be zero.
-        head: one of the card's heads.
+        heads: some of the card's heads.
 
     Returns:
-        (n, labels) float64 probabilities, 0 to 1.
+        For each head (n, labels) float64 probabilities, 0 to 1.
     """
-    return probabilities(session.logits(crops, [head.name])[0], head)
+    logits = session.logits(crops, [head.name for head in heads])
+    return [probabilities(each, head) for each, head in zip(logits, heads, strict=True)]
 
 
 def probabilities(logits: NDArray[np.floating], head: Head) -> NDArray[np.float64]:

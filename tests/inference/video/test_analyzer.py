@@ -84,8 +84,8 @@ def test_the_whole_frame_is_searched_in_every_nth_only(analyzer, film, monkeypat
 
 def test_all_faces_of_a_batch_are_one_call(analyzer, film, monkeypatch):
     counts = []
-    score = analyzer.score
-    monkeypatch.setattr(analyzer, "score", lambda crops: counts.append(len(crops)) or score(crops))
+    judge = analyzer.judge
+    monkeypatch.setattr(analyzer, "judge", lambda crops: counts.append(len(crops)) or judge(crops))
     VideoAnalyzer(analyzer).step(film[:16])
     assert counts == [16]
 

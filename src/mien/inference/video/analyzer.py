@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import UsageError
-from mien.inference.analyzer import Analyzer
+from mien.inference.analyzer import Analyzer, Scores
 from mien.inference.crops import crop_faces
 from mien.inference.video.events import History
 from mien.inference.video.tracks import Tracker
@@ -81,7 +81,7 @@ class VideoAnalyzer:
         found = [self._follow(picture, time_s) for picture, time_s in frames]
         crops = [np.empty((0, crop.channels, crop.size, crop.size), np.uint8)]
         crops += [crop_faces(picture, seen.faces, crop) for (picture, _), seen in zip(frames, found, strict=True)]
-        scores = iter(self._analyzer.score(np.concatenate(crops)))
+        scores = iter(self._analyzer.judge(np.concatenate(crops)))
         results: list[FrameResult] = []
         for (picture, time_s), seen in zip(frames, found, strict=True):
             faces, events = self._remember(seen, [next(scores) for _ in seen.faces], time_s)
@@ -112,7 +112,7 @@ class VideoAnalyzer:
         over = [track.id for track in self._tracker.predict(known.time_s)]
         faces = [found.face for found in known]
         ids = self._tracker.place(faces, [found.track_id for found in known])
-        scores = [np.array(found.emotions.probabilities) for found in known]
+        scores = [Scores(np.array(found.emotions.probabilities), found.face_probability) for found in known]
         tracked, events = self._remember(_Seen(faces, ids, over), scores, known.time_s)
         return replace(known, faces=tracked, events=events)
 
@@ -140,12 +140,12 @@ class VideoAnalyzer:
         return _Seen([faces[place] for place in order], [ids[place] for place in order], over)
 
     def _remember(
-        self, seen: "_Seen", scores: Sequence[NDArray[np.float64]], time_s: float
+        self, seen: "_Seen", scores: Sequence[Scores], time_s: float
     ) -> tuple[tuple[TrackedFace, ...], tuple[Event, ...]]:
         head = self._analyzer.head
         events = [event for number in seen.over for event in self._histories.pop(number).finish()]
         tracked = []
-        for face, number, raw in zip(seen.faces, seen.ids, scores, strict=True):
+        for face, number, (raw, face_probability) in zip(seen.faces, seen.ids, scores, strict=True):
             if number not in self._histories:
                 self._histories[number] = History(
                     number, head, smoothing_s=self.settings.smoothing_s, hold_s=self.settings.hold_s
@@ -157,6 +157,7 @@ class VideoAnalyzer:
                 TrackedFace(
                     face,
                     emotions,
+                    face_probability,
                     track_id=number,
                     unsure=head.is_unsure(emotions.confidence),
                     smoothed=calm,

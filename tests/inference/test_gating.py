@@ -1,0 +1,99 @@
+"""What the gate of a model takes for no face gets no emotion."""
+
+import numpy as np
+import pytest
+
+import mien
+from mien.inference import analyzer as module
+from mien.inference.detectors import EagerHaar, Haar
+from mien.inference.gating import Gated
+from mien.inference.video.analyzer import VideoAnalyzer
+from mien.labels import FER7
+from mien.model_card import FER2013_CROP, Head, ModelCard
+from mien.results import Box, Face
+
+GATE = Head("face", "gate", ("face",), thresholds=(0.6,))
+
+
+class BrightIsFace:
+    """A network for which a crop is the likelier a face the brighter it is; it sees happiness in everything."""
+
+    card = ModelCard("bright", (Head("fer7", "single", FER7.labels), GATE), FER2013_CROP, "", "", "")
+
+    def __init__(self, *args, **options):
+        self.asked = []
+
+    def logits(self, crops, heads):
+        self.asked.append((len(crops), tuple(heads)))
+        happiness = np.tile(np.eye(7, dtype=np.float32)[FER7.index("happiness")], (len(crops), 1))
+        brightness = crops.reshape(len(crops), -1).mean(axis=1) if len(crops) else np.empty(0)
+        face = ((brightness - 128) / 20).astype(np.float32)[:, None]
+        return [{"fer7": happiness, "face": face}[name] for name in heads]
+
+
+class Boxes:
+    name = "boxes"
+
+    def __init__(self, *boxes):
+        self.faces = [Face(Box(*box), score) for *box, score in boxes]
+
+    def find_faces(self, picture):
+        return self.faces
+
+
+@pytest.fixture
+def picture():
+    """Dark, with a bright square and a brighter one within it."""
+    pixels = np.full((200, 300, 3), 40, np.uint8)
+    pixels[20:100, 20:100] = 180
+    pixels[40:80, 40:80] = 220
+    return pixels
+
+
+def test_dark_candidates_are_taken_out(picture):
+    bright, dark = (22.0, 22.0, 38.0, 38.0, 0.5), (200.0, 100.0, 260.0, 160.0, 0.9)
+    found = Gated(Boxes(dark, bright), BrightIsFace(), GATE).find_faces(picture)
+    assert [(face.box.x1, face.score) for face in found] == [(22.0, 0.5)]
+
+
+def test_of_a_window_within_a_face_the_likelier_one_stays(picture):
+    outer, inner = (22.0, 22.0, 98.0, 98.0, 0.9), (42.0, 42.0, 78.0, 78.0, 0.5)
+    for order in ((outer, inner), (inner, outer)):
+        (face,) = Gated(Boxes(*order), BrightIsFace(), GATE).find_faces(picture)
+        assert face.box.x1 == 42.0
+
+
+def test_without_a_candidate_the_network_is_not_asked(picture):
+    session = BrightIsFace()
+    assert Gated(Boxes(), session, GATE).find_faces(picture) == []
+    assert session.asked == []
+
+
+class TestAnalyzer:
+    @pytest.fixture
+    def analyzer(self, monkeypatch, own_home):
+        monkeypatch.setattr(module, "Session", BrightIsFace)
+        return mien.Analyzer(detector="whole")
+
+    def test_faces_come_with_their_probability_in_the_same_pass(self, analyzer):
+        (bright,), (dark,) = analyzer.analyze_many([np.full((48, 48, 3), value, np.uint8) for value in (200, 60)])
+        assert bright.face_probability > 0.95
+        assert dark.face_probability < 0.05  # a picture that is said to be a crop is not gated
+        assert bright.emotions.top == "happiness"
+        assert analyzer._session.asked == [(2, ("fer7", "face"))]
+
+    def test_films_have_it_too_and_a_replay_repeats_it(self, analyzer):
+        frame = (np.full((48, 48, 3), 150, np.uint8), 0.0)
+        ((face,),) = ((found,) for result in VideoAnalyzer(analyzer).step([frame]) for found in result)
+        assert face.face_probability == pytest.approx(0.75, abs=0.01)
+        (result,) = VideoAnalyzer(analyzer).step([frame])
+        assert VideoAnalyzer(analyzer).replay(result).faces[0].face_probability == face.face_probability
+
+    def test_the_cascade_is_eager_where_there_is_a_gate(self, monkeypatch, own_home):
+        plain = mien.Analyzer(detector="haar").detector
+        assert type(plain) is Haar
+        monkeypatch.setattr(module, "Session", BrightIsFace)
+        gated = mien.Analyzer(detector="haar").detector
+        assert isinstance(gated, Gated)
+        assert isinstance(gated._detector, EagerHaar)
+        assert gated.name == "haar"
