@@ -1,0 +1,94 @@
+"""The whole way from the data to the files of the released models, in one command.
+
+    python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
+
+Two rounds of gates find what is taken for faces; then the teachers are trained, then mien-base, which learns from them,
+then mien-small and mien-nano, which learn from it; each is exported in int8. What is finished is left as it is, and an
+interrupted training goes on: give the same command again. Everything lies in one folder; on two CPU cores it takes
+days, on a GPU hours.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+RECIPES = Path(__file__).parent
+TEACHERS = ("mien-compact", "fer2013-cnn-50", "fer2013-cnn-100")
+SIZES = ("mien-base", "mien-small", "mien-nano")
+
+
+def main() -> None:
+    """Do what is not done yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("fer2013", "natural_images", "scenes"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--output", type=Path, default=Path("released"), help="the folder, 'released' by default")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="another number of epochs for every training, to try it out")
+    given = parser.parse_args()
+    work = Work(given.output, seed=given.seed, epochs=given.epochs)
+    sources = [given.fer2013, given.natural_images, given.scenes]
+
+    first = work.table("gate-1.parquet", sources)
+    gate_1 = work.run("gate-1", RECIPES / "gate-cnn.toml", first)
+    second = work.table("gate-2.parquet", sources, "--gate", gate_1 / "model.onnx")
+    gate_2 = work.run("gate-2", RECIPES / "gate-cnn.toml", second)
+    everything = given.output / "all.parquet"
+    gates = ("--gate", gate_1 / "model.onnx", "--gate", gate_2 / "model.onnx")
+    work.table("gate.parquet", sources, *gates, "--emotions", everything)
+
+    teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
+    for size in SIZES:
+        run = work.run(size, RECIPES / f"{size}.toml", everything, teachers=teachers)
+        work.mien("export", run, "--data", everything, "--output", given.output / f"{size}.onnx", "--int8")
+        if size == "mien-base":
+            teachers = [run / "model.onnx", *teachers]
+
+
+class Work:
+    """Steps whose results lie in one folder.
+
+    Args:
+        folder: where.
+        seed: of the trainings.
+        epochs: of the trainings; None leaves the recipes' own.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, epochs: int | None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._changes = ["--set", f"seed={seed}"] + (["--set", f"loop.epochs={epochs}"] if epochs else [])
+
+    def table(self, name: str, sources: list[Path], *more: str | Path) -> Path:
+        """Make a table of faces and other things, and return it."""
+        path = self._folder / name
+        if not path.exists():
+            call(sys.executable, RECIPES / "gate_data.py", *sources, path, *more)
+        return path
+
+    def run(self, name: str, recipe: Path, data: Path, *, teachers: list[Path] | None = None) -> Path:
+        """Train a recipe, or go on with it, and return the folder of the run."""
+        folder = self._folder / "runs" / name
+        changes = [*self._changes]
+        if teachers is not None:
+            changes += ["--set", f"teacher.models={[teacher.as_posix() for teacher in teachers]}"]
+        if not (folder / "scores.csv").exists():
+            self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *changes)
+        return folder
+
+    def mien(self, *words: str | Path) -> None:
+        """Call mien."""
+        call(sys.executable, "-m", "mien", *words)
+
+
+def call(*words: str | Path) -> None:
+    """Run a command; end with its exit status where it fails."""
+    print("+", *words, flush=True)
+    status = subprocess.run([str(word) for word in words]).returncode
+    if status:
+        raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()
