@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 RECIPES = Path(__file__).parent
-TEACHERS = ("mien-compact", "fer2013-cnn-50", "fer2013-cnn-100")
+TEACHERS = ("mien-compact", "fer2013-cnn-50")
 SIZES = ("mien-base", "mien-small", "mien-nano")
 
 
