@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from mien import export
 from mien.cli import app
 from mien.errors import WeightsError
+from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.model_card import FER2013_CROP
@@ -72,6 +73,23 @@ def test_a_file_that_differs_is_not_written(run, drawn_samples, tmp_path, monkey
     with pytest.raises(WeightsError, match="differs from PyTorch"):
         export.export_run(run.path, drawn_samples, tmp_path / "random.onnx")
     assert not (tmp_path / "random.onnx").exists()
+
+
+def test_the_prior_is_divided_out_within_the_graph(run, drawn_samples, tmp_path):
+    plain = export.export_run(run.path, drawn_samples, tmp_path / "plain.onnx")
+    run.recipe.write_text(TEXT.replace("[heads.fer7]", "[heads.fer7]\nprior_power = 0.5"))
+    export.export_run(run.path, drawn_samples, tmp_path / "even.onnx")
+    before, after = (Session(tmp_path / name) for name in ("plain.onnx", "even.onnx"))
+    (fer7, votes), (shifted, same) = (
+        each.logits(drawn_samples.crops, ["fer7", "ferplus8"]) for each in (before, after)
+    )
+    assert np.abs(votes - same).max() < 1e-5
+    assert np.abs((shifted - fer7) - (shifted - fer7)[0]).max() < 1e-5
+    # At the temperature without it the probabilities are exactly those over the square root of the prior.
+    prior = (np.bincount(drawn_samples.fer7, minlength=7) + 1) / (len(drawn_samples) + 7)
+    expected = probabilities(fer7, plain.head("fer7")) / np.sqrt(prior)
+    found = probabilities(shifted, plain.head("fer7"))
+    assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
 
 
 def unfolded(weights, network):

@@ -1,5 +1,6 @@
 """A finished training run -> one ONNX file with its card inside, checked against the network that it was made from."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mien.inference.session import Session
 from mien.model_card import CARD_KEY, Head, ModelCard
 from mien.provenance import commit
 from mien.training.networks.building import load_network
+from mien.training.networks.parts import Shifted
 from mien.training.quantization import CALIBRATION_FACES, quantize
 from mien.training.recipe import HeadRecipe
 from mien.training.run_folder import RunFolder
@@ -55,9 +57,11 @@ def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Sampl
     """
     recipe, network = load_network(RunFolder(run))
     split = ", ".join(sorted(set(validation.split.tolist())))
+    plain = tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items())
+    network = _without_prior(network, plain, recipe.heads, validation)
     card = ModelCard(
         name=recipe.name,
-        heads=tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items()),
+        heads=plain,
         crop=recipe.crop.spec(),
         trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.",
         license="MIT",
@@ -90,6 +94,24 @@ def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDAr
     with torch.inference_mode():
         parts = [network(torch.from_numpy(crops[start : start + 256])) for start in range(0, len(crops), 256)]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _without_prior(
+    network: nn.Module, heads: tuple[Head, ...], settings: Mapping[str, HeadRecipe], validation: Samples
+) -> nn.Module:
+    # Within the graph, so that the file's logits, and not only mien's reading of them, are those of the answer.
+    shifts = {}
+    for head in heads:
+        power = settings[head.name].prior_power
+        if power > 0:
+            right = truth_of(head, validation)
+            targets = right.targets[right.known]
+            counts = np.bincount(targets, minlength=len(head.labels))
+            # Probabilities are made of logits over the temperature: the prior's share has to be of the logits' scale.
+            temperature = fit_temperature(torch_logits(network, validation.crops[right.known])[head.name], targets)
+            shift = -power * temperature * np.log((counts + 1) / (counts + 1).sum())
+            shifts[head.name] = torch.from_numpy(shift.astype(np.float32))
+    return Shifted(network, shifts).eval() if shifts else network
 
 
 def _some(samples: Samples, count: int, *, seed: int) -> Samples:

@@ -35,6 +35,11 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         (HEADS + "[model]\nkind = 'resnet'", r"model.*'resnet'.*'compact', 'lean', 'cnn', 'mlp', 'timm', 'ensemble'"),
         (HEADS + "target = 'present'", r"heads\.fer7: a single head learns from label or votes, not from present"),
         (HEADS + "labels = 'fer9'", r"'fer9' is no label set"),
+        (
+            HEADS + "task = 'multi'\ntarget = 'votes'\nlabels = 'ferplus8'\nprior_power = 0.5",
+            r"heads\.fer7: prior_power is for heads of one label; a multi head has thresholds",
+        ),
+        (HEADS + "[data]\nshares = { not_face = 0.6, anger = 0.4 }", r"data\.shares.*leave something for other labels"),
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),

@@ -24,6 +24,9 @@ class HeadRecipe(Section):
         focal_gamma: how much the focal loss cares less for what is right already.
         smoothing: label smoothing of single labels.
         class_weights: ``balanced`` weighs classes (positives, for several labels) by the inverse of how often they are.
+        prior_power: the probabilities of a single-label head are divided by the frequencies of the labels to this power
+            and renormalised (logit adjustment, Menon et al. 2021, arXiv:2007.07314), when the run is exported: rare
+            labels are found more often. 0 leaves them, 1 answers as if all labels were as frequent.
         threshold: from which probability a label of several is given; ``tuned`` finds the best one of each label on
             validation.
     """
@@ -36,6 +39,7 @@ class HeadRecipe(Section):
     focal_gamma: float = Field(default=2.0, ge=0)
     smoothing: Rate = 0.0
     class_weights: Literal["none", "balanced"] = "none"
+    prior_power: Share = 0.0
     threshold: float | Literal["tuned"] = "tuned"
 
     @model_validator(mode="after")
@@ -43,6 +47,8 @@ class HeadRecipe(Section):
         allowed = {"single": ("label", "votes"), "multi": ("votes", "present"), "gate": ("label",)}[self.task]
         if self.target not in allowed:
             raise ValueError(f"a {self.task} head learns from {' or '.join(allowed)}, not from {self.target}")
+        if self.prior_power and self.task != "single":
+            raise ValueError(f"prior_power is for heads of one label; a {self.task} head has thresholds")
         return self
 
     def names(self, head: str) -> tuple[str, ...]:

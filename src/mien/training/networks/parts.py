@@ -1,6 +1,6 @@
 """What the networks share: their input layer, dense layers and heads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,30 @@ class PooledNet(nn.Module):
             features = features.reshape(2, -1, features.shape[1]).mean(0)
         features = self.dropout(features)
         return {name: head(features).float() for name, head in self.heads.items()}
+
+
+class Shifted(nn.Module):
+    """A network with a constant added to the logits of some heads.
+
+    Args:
+        network: any network of mien.
+        shifts: (labels,) float32 for each of those heads.
+    """
+
+    def __init__(self, network: nn.Module, shifts: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self._names = tuple(shifts)
+        for name, shift in shifts.items():
+            self.register_buffer(f"shift_{name}", shift)
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
+        logits: dict[str, Tensor] = self.network(pixels)
+        return {
+            name: values + self.get_buffer(f"shift_{name}") if name in self._names else values
+            for name, values in logits.items()
+        }
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

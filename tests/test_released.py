@@ -1,0 +1,70 @@
+"""The pipeline of the released models does each step once, in order, and goes on where it was interrupted."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent.parent / "recipes" / "released.py"
+
+
+@pytest.fixture
+def pipeline(monkeypatch, tmp_path):
+    """Return a function that runs the pipeline, and the list of its commands; each leaves what the real one leaves."""
+    spec = importlib.util.spec_from_file_location("released", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    commands, broken = [], []
+
+    def call(*words):
+        words = [str(word) for word in words]
+        commands.append(words[1:] if words[1:3] != ["-m", "mien"] else words[3:])
+        if broken and broken[0] in words:
+            raise SystemExit(1)
+        if words[1].endswith("gate_data.py"):
+            Path(words[5]).touch()
+        elif words[3] == "train":
+            folder = Path(words[words.index("--output") + 1])
+            folder.mkdir(parents=True)
+            (folder / "scores.csv").touch()
+
+    def run(*more):
+        monkeypatch.setattr(sys, "argv", ["released.py", "f", "n", "s", "--output", str(tmp_path / "out"), *more])
+        commands.clear()
+        module.main()
+        return [command[:2] for command in commands]
+
+    monkeypatch.setattr(module, "call", call)
+    return run, commands, broken
+
+
+def test_gates_then_teachers_then_sizes(pipeline):
+    run, commands, _ = pipeline
+    kinds = run()
+    assert [kind[0].rsplit("/")[-1] for kind in kinds] == [
+        *["gate_data.py", "train"] * 2,
+        "gate_data.py",
+        *["train"] * 2,
+        *["train", "export"] * 3,
+    ]
+    trained = {command[1].rsplit("/")[-1]: command for command in commands if command[0] == "train"}
+    for name in trained:
+        assert (SCRIPT.parent / name).is_file()
+    taught = trained["mien-nano.toml"][-1]
+    assert taught.startswith("teacher.models=['")
+    assert "runs/mien-base/model.onnx" in taught
+    assert "mien-base" not in trained["mien-base.toml"][-1]
+
+
+def test_what_is_finished_is_left_as_it_is(pipeline):
+    run, commands, broken = pipeline
+    broken.append("seed=7")
+    with pytest.raises(SystemExit):
+        run("--seed", "7")
+    assert len(commands) == 2  # the table, and the training that failed
+    broken.clear()
+    run("--seed", "7")
+    assert commands[0][0] == "train"
+    assert commands[0][-1] == "seed=7"
+    assert {kind[0] for kind in run("--seed", "7")} == {"export"}
