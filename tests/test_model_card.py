@@ -15,6 +15,9 @@ CARD = ModelCard(
     trained_on="nothing",
     license="MIT",
     source="a test",
+    intended_use="tests",
+    limits="all else",
+    retrain="no command",
     metrics={"PublicTest/fer7/accuracy": 0.5},
     sha256="abc",
 )

@@ -64,8 +64,12 @@ def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Sampl
         heads=plain,
         crop=recipe.crop.spec(),
         trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.",
-        license="MIT",
+        license=recipe.card.license,
         source=f"mien export of recipe {recipe.name}, seed {recipe.seed}, mien {commit()}",
+        intended_use=recipe.card.intended_use,
+        limits=recipe.card.limits,
+        data_license=recipe.card.data_license,
+        retrain=recipe.card.retrain,
     )
     with written_whole(target) as temporary:
         _write(network, card, temporary)

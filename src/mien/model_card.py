@@ -89,6 +89,10 @@ class ModelCard:
         heads: its outputs, the default one first.
         crop: the crop that it expects.
         trained_on: datasets and splits that the weights have seen, in words.
+        intended_use: what it is meant for, in words.
+        limits: what it cannot do and must not be used for, in words.
+        data_license: of the pictures that it learnt from, in words.
+        retrain: the command that makes it again.
         metrics: measured scores, ``{"PublicTest/fer7/accuracy": 0.69, ...}``, fractions unless named otherwise.
         license: licence of the weights.
         source: how the file was made: command, commit.
@@ -101,6 +105,10 @@ class ModelCard:
     trained_on: str
     license: str
     source: str
+    intended_use: str = ""
+    limits: str = ""
+    data_license: str = ""
+    retrain: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     sha256: str = ""
 

@@ -1,3 +1,5 @@
+import json
+
 from mien.inference.weights import CATALOGUE
 
 
@@ -15,6 +17,32 @@ def test_show_prints_the_card(mien, monkeypatch):
     assert code == 0
     for text in ("head fer7", "head ferplus8", "temperature", "PublicTest/fer7/accuracy", "MIT", CATALOGUE[0].sha256):
         assert text in out
+
+
+def test_show_prints_the_evaluation_beside_it(mien, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    shipped = CATALOGUE[0].path()
+    model = tmp_path / "mine.onnx"
+    model.write_bytes(shipped.read_bytes())
+    _, out, _ = mien("models", "show", model)
+    assert "Measured on" not in out
+    evaluation = json.loads(shipped.with_suffix(".json").read_text())
+    beside = model.with_suffix(".json")
+    beside.write_text(json.dumps(evaluation))
+    code, out, _ = mien("models", "show", model)
+    assert code == 0
+    for text in ("Measured on fer2013.parquet, PrivateTest", "fer7 by label (label)", "Groups of pictures", "occluded"):
+        assert text in out
+    value, low, high = evaluation["scores"][0]["metrics"]["accuracy"]
+    assert f"{value:.3f} ({low:.3f} to {high:.3f})" in out
+    beside.write_text(json.dumps(evaluation | {"sha256": "0" * 64}))
+    code, _, err = mien("models", "show", model)
+    assert code == 1
+    assert "is the evaluation of another file" in err
+    beside.write_text("{}")
+    _, _, err = mien("models", "show", model)
+    assert "is no metrics.json of `mien evaluate`" in err
+    assert err.count("\n") == 1
 
 
 def test_show_a_detector_and_an_unknown(mien, own_home):

@@ -36,7 +36,11 @@ def list_models() -> None:
 def show_model(
     name: Annotated[str, typer.Argument(help="A name from `mien models list`, or the path of an .onnx file.")],
 ) -> None:
-    """Print what a weight file says about itself: heads, crop, data, scores, licence, checksum."""
+    """Print what a weight file says about itself: heads, crop, data, use, limits, licence, checksum.
+
+    Where the metrics.json of `mien evaluate` lies beside it under the model's name (MODEL.json), its tables are
+    printed too: figures with intervals, by label, calibration, groups, robustness.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -46,6 +50,7 @@ def show_model(
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    more: list[Table] = []
     named = {entry.name: entry for entry in weights.CATALOGUE}
     if name in named and named[name].kind == "detector":
         entry = named[name]
@@ -53,19 +58,15 @@ def show_model(
             table.add_row(key, str(getattr(entry, key)))
         table.add_row("file", str(entry.path()) if entry.path().is_file() else "not pulled yet")
     else:
-        card = Session(weights.emotion_model(name)).card
-        table.add_row("name", card.name)
-        for head in card.heads:
-            labels = ", ".join(head.labels)
-            table.add_row(f"head {head.name}", f"{labels} ({head.task}, temperature {head.temperature:.3f})")
-        table.add_row("crop", f"{card.crop.size}x{card.crop.size} {card.crop.color}")
-        table.add_row("trained on", card.trained_on)
-        for metric, value in card.metrics.items():
-            table.add_row(metric, f"{value:.4f}")
-        table.add_row("licence", card.license)
-        table.add_row("source", card.source)
-        table.add_row("sha256", card.sha256)
-    Console().print(table)
+        from mien.cli.model_report import card_rows, evaluation_tables
+
+        path = weights.emotion_model(name)
+        card = Session(path).card
+        for row in card_rows(card):
+            table.add_row(*row)
+        more = evaluation_tables(card, path.with_suffix(".json"))
+    console = Console()
+    console.print(table, *more, sep="\n\n")
 
 
 @app.command("pull")

@@ -218,6 +218,24 @@ class Loop(Section):
     mlflow: str = ""
 
 
+class Card(Section):
+    """What the weight file says about itself in words, see `mien.model_card.ModelCard`.
+
+    Attributes:
+        intended_use: what the model is meant for.
+        limits: what it cannot do and must not be used for.
+        data_license: of the pictures that it learns from.
+        license: of the weights.
+        retrain: the command that makes it again.
+    """
+
+    intended_use: str = ""
+    limits: str = ""
+    data_license: str = ""
+    license: str = "MIT"
+    retrain: str = ""
+
+
 class Recipe(Section):
     """One experiment or released model.
 
@@ -236,6 +254,7 @@ class Recipe(Section):
         augmentation: how training crops are changed.
         optimiser: how the weights are found.
         loop: how long and on what.
+        card: what the weight file says about itself.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -251,6 +270,7 @@ class Recipe(Section):
     augmentation: Augmentation = Augmentation()
     optimiser: Optimiser = Optimiser()
     loop: Loop = Loop()
+    card: Card = Card()
 
     @field_validator("model", mode="before")
     @classmethod

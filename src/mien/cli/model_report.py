@@ -1,0 +1,119 @@
+"""A model's card and its evaluation, as tables for people."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from mien.errors import WeightsError
+from mien.model_card import ModelCard
+
+FIGURES = {
+    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
+    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_hamming_loss", "map", "ece"),
+    "gate": ("balanced_accuracy", "accuracy"),
+}
+BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "average_precision")}
+
+
+def card_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
+    """Yield what a card says: name of the thing, the thing."""
+    yield "name", card.name
+    for head in card.heads:
+        yield f"head {head.name}", f"{', '.join(head.labels)} ({head.task}, temperature {head.temperature:.3f})"
+    yield "crop", f"{card.crop.size}x{card.crop.size} {card.crop.color}"
+    yield "trained on", card.trained_on
+    for metric, value in card.metrics.items():
+        yield metric, f"{value:.4f}"
+    words = {"intended use": card.intended_use, "limits": card.limits, "licence of the data": card.data_license}
+    words |= {"licence": card.license, "source": card.source, "make it again": card.retrain, "sha256": card.sha256}
+    yield from ((name, text) for name, text in words.items() if text)
+
+
+def evaluation_tables(card: ModelCard, file: Path) -> list[Table]:
+    """Return the tables of an evaluation.
+
+    Args:
+        card: of the model.
+        file: the metrics.json of `mien evaluate`; none where there is no such file.
+
+    Raises:
+        WeightsError: the file is none, or is about another model file.
+    """
+    if not file.is_file():
+        return []
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["sha256"] != card.sha256:
+            raise WeightsError(
+                f"{file}: is the evaluation of another file (SHA-256 {content['sha256'][:12]}, this one is "
+                f"{card.sha256[:12]}); evaluate this one, or move the other away"
+            )
+        return list(_tables(content))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{file}: is no metrics.json of `mien evaluate` ({error!r}); move it away") from error
+
+
+def _tables(content: dict[str, Any]) -> Iterator[Table]:
+    where = f"{content['data']}, {content['split']}"
+    scores = [row for row in content["scores"] if not row["without_repeats"]]
+    rows = []
+    for row in scores:
+        rows += [
+            (row["head"], row["truth"], str(row["n"]), metric, _interval(row["metrics"][metric]))
+            for metric in FIGURES[row["task"]]
+            if metric in row["metrics"]
+        ]
+    yield _table(f"Measured on {where}, 95 % intervals", ("head", "right answer", "n", "figure", "value"), rows)
+    first = {row["head"]: row for row in reversed(scores)}  # the head's default truth
+    for row in (row for row in scores if row is first[row["head"]]):
+        columns = [name for name in BY_LABEL.get(row["task"], ()) if f"{name}/{row['labels'][0]}" in row["metrics"]]
+        if columns:
+            by_label: list[tuple[str, ...]] = []
+            for label in row["labels"]:
+                values = [_interval(row["metrics"][f"{name}/{label}"]) for name in columns]
+                by_label.append((label, str(row["pictures_by_label"][label]), *values))
+            yield _table(f"{row['head']} by label ({row['truth']})", ("label", "n", *columns), by_label)
+    if content.get("audit"):
+        yield _table("Groups of pictures", ("column", "group", "n", "accuracy", "against the others"), _groups(content))
+    if content.get("robustness"):
+        plain, worse = _made_worse(content)
+        title = f"Accuracy on pictures made worse, in per cent; as they are: {plain}"
+        yield _table(title, ("kind", "slightly", "2", "3", "4", "hardly to be seen"), worse)
+
+
+def _groups(content: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            row["column"],
+            row["group"],
+            str(row["n"]),
+            _interval([row[key] for key in ("accuracy", "low", "high")]),
+            row["verdict"],
+        )
+        for row in content["audit"]
+    ]
+
+
+def _made_worse(content: dict[str, Any]) -> tuple[str, list[tuple[str, ...]]]:
+    kinds: dict[str, list[str]] = {}
+    for row in sorted(content["robustness"], key=lambda row: int(row["level"])):
+        kinds.setdefault(row["kind"], []).append(f"{100 * row['accuracy']:.1f}")
+    (plain,) = kinds.pop("as they are")
+    return plain, [(kind, *accuracies) for kind, accuracies in kinds.items()]
+
+
+def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _interval(values: list[float]) -> str:
+    value, low, high = values
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
