@@ -2,9 +2,9 @@
 
     python benchmarks/default_answer.py mien-compact fer2013.parquet
 
-On PublicTest, as it is and made worse in every way of `mien evaluate --robustness` (third of five strengths), candidates
-answer with one of the seven labels: the mean of the probabilities of the seven-class head and of the votes head
-(without contempt, renormalised), weighted, then divided by the training labels' frequencies to some power and
+On PublicTest, as it is and made worse in every way of `mien evaluate --robustness` (third of five strengths),
+candidates answer with one of the seven labels: the mean of the probabilities of the seven-class head and of the votes
+head (without contempt, renormalised), weighted, then divided by the training labels' frequencies to some power and
 renormalised. What counts is the mean of the balanced accuracies. Writes default_answer.csv.
 """
 

@@ -7,14 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
+from mien.cli.train import HEADLINES
 from mien.errors import WeightsError
 from mien.model_card import ModelCard
 
-FIGURES = {
-    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
-    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_hamming_loss", "map", "ece"),
-    "gate": ("balanced_accuracy", "accuracy"),
-}
 BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "average_precision")}
 
 
@@ -63,7 +59,7 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
     for row in scores:
         rows += [
             (row["head"], row["truth"], str(row["n"]), metric, _interval(row["metrics"][metric]))
-            for metric in FIGURES[row["task"]]
+            for metric in HEADLINES[row["task"]]
             if metric in row["metrics"]
         ]
     yield _table(f"Measured on {where}, 95 % intervals", ("head", "right answer", "n", "figure", "value"), rows)
@@ -79,9 +75,8 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
     if content.get("audit"):
         yield _table("Groups of pictures", ("column", "group", "n", "accuracy", "against the others"), _groups(content))
     if content.get("robustness"):
-        plain, worse = _made_worse(content)
-        title = f"Accuracy on pictures made worse, in per cent; as they are: {plain}"
-        yield _table(title, ("kind", "slightly", "2", "3", "4", "hardly to be seen"), worse)
+        headings = ("kind", "slightly", "2", "3", "4", "hardly to be seen")
+        yield _table("Accuracy on pictures made worse, in per cent", headings, _made_worse(content))
 
 
 def _groups(content: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -97,12 +92,11 @@ def _groups(content: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
 
 
-def _made_worse(content: dict[str, Any]) -> tuple[str, list[tuple[str, ...]]]:
+def _made_worse(content: dict[str, Any]) -> list[tuple[str, ...]]:
     kinds: dict[str, list[str]] = {}
     for row in sorted(content["robustness"], key=lambda row: int(row["level"])):
         kinds.setdefault(row["kind"], []).append(f"{100 * row['accuracy']:.1f}")
-    (plain,) = kinds.pop("as they are")
-    return plain, [(kind, *accuracies) for kind, accuracies in kinds.items()]
+    return [(kind, *accuracies) for kind, accuracies in kinds.items()]
 
 
 def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
