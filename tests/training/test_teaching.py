@@ -2,15 +2,26 @@ import numpy as np
 import pytest
 import torch
 
+from mien.data.record import TableMeta
+from mien.data.samples import Samples
 from mien.errors import RecipeError, WeightsError
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
+from mien.labels import FERPLUS10
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets
 from mien.training.teaching import answers, ask, blended
 
 CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
+
+
+def pictures(crops=CROPS, meta=None):
+    count = len(crops)
+    votes = np.tile(np.array([10] + [0] * 9, np.float32), (count, 1))
+    codes = np.zeros(count, np.int64)
+    split = np.array(["Training"] * count)
+    return Samples(np.arange(count).astype(str), crops, codes, votes, split, codes if meta else None, None, meta)
 
 
 def recipe(heads=("fer7",), **teacher):
@@ -21,7 +32,7 @@ def recipe(heads=("fer7",), **teacher):
 
 def test_one_view_gives_the_model_s_own_probabilities():
     session = Session(emotion_model("mien-compact"))
-    found = ask(recipe(("fer7", "ferplus8", "face"), views=1), CROPS)
+    found = ask(recipe(("fer7", "ferplus8"), views=1), pictures())
     assert set(found) == {"fer7", "ferplus8"}
     for name, values in found.items():
         expected = score_crops(session, CROPS, session.card.head(name))
@@ -30,19 +41,21 @@ def test_one_view_gives_the_model_s_own_probabilities():
 
 def test_two_views_average_the_mirror_image():
     flipped = np.ascontiguousarray(CROPS[..., ::-1])
-    one, other = (ask(recipe(views=1), crops)["fer7"] for crops in (CROPS, flipped))
-    assert torch.allclose(ask(recipe(views=2), CROPS)["fer7"], (one + other) / 2, atol=1e-6)
+    one, other = (ask(recipe(views=1), pictures(crops))["fer7"] for crops in (CROPS, flipped))
+    assert torch.allclose(ask(recipe(views=2), pictures())["fer7"], (one + other) / 2, atol=1e-6)
 
 
 def test_ten_views_look_at_the_corners_too():
     blank = np.full((1, 1, 48, 48), 90, np.uint8)
-    ten, one = (ask(recipe(views=views), blank)["fer7"] for views in (10, 1))
+    ten, one = (ask(recipe(views=views), pictures(blank))["fer7"] for views in (10, 1))
     assert torch.allclose(ten, one, atol=1e-5)  # where nothing is to be seen, every corner is alike
-    assert not torch.allclose(ask(recipe(views=10), CROPS)["fer7"], ask(recipe(views=2), CROPS)["fer7"], atol=1e-3)
+    assert not torch.allclose(
+        ask(recipe(views=10), pictures())["fer7"], ask(recipe(views=2), pictures())["fer7"], atol=1e-3
+    )
 
 
 def test_a_temperature_softens():
-    sharp, soft = (ask(recipe(temperature=value), CROPS)["fer7"] for value in (1.0, 4.0))
+    sharp, soft = (ask(recipe(temperature=value), pictures())["fer7"] for value in (1.0, 4.0))
     assert (soft.max(1).values < sharp.max(1).values).all()
 
 
@@ -56,23 +69,44 @@ def test_blending_mixes_what_is_known():
 
 def test_answers_are_asked_for_once(tmp_path):
     kept = tmp_path / "teacher.safetensors"
-    assert answers(Recipe(name="a", heads={"fer7": {}}), CROPS, kept) is None
-    first = answers(recipe(), CROPS, kept)
+    assert answers(Recipe(name="a", heads={"fer7": {}}), pictures(), kept) is None
+    first = answers(recipe(), pictures(), kept)
     time = kept.stat().st_mtime_ns
-    again = answers(recipe(), CROPS, kept)
+    again = answers(recipe(), pictures(), kept)
     assert kept.stat().st_mtime_ns == time
     assert torch.equal(first["fer7"], again["fer7"])
     with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
-        answers(recipe(), CROPS[:3], kept)
+        answers(recipe(), pictures(CROPS[:3]), kept)
 
 
 def test_a_teacher_that_does_not_fit():
     with pytest.raises(RecipeError, match=r"mien-compact looks at gray crops of 48 px, the recipe at rgb of 48"):
-        ask(Recipe(name="a", heads={"fer7": {}}, crop={"color": "rgb"}, teacher={"models": ["mien-compact"]}), CROPS)
+        ask(
+            Recipe(name="a", heads={"fer7": {}}, crop={"color": "rgb"}, teacher={"models": ["mien-compact"]}),
+            pictures(),
+        )
     with pytest.raises(RecipeError, match=r"has none of the recipe's heads \(ck8\); it has fer7, ferplus8"):
-        ask(recipe(("ck8",)), CROPS)
+        ask(recipe(("ck8",)), pictures())
     others = Recipe(name="a", heads={"fer7": {"labels": ["anger", "neutral"]}}, teacher={"models": ["mien-compact"]})
     with pytest.raises(RecipeError, match=r"head fer7 of mien-compact has other labels"):
-        ask(others, CROPS)
+        ask(others, pictures())
     with pytest.raises(WeightsError, match=r"gone\.onnx: no such weight file"):
-        ask(recipe(models=["gone.onnx"]), CROPS)
+        ask(recipe(models=["gone.onnx"]), pictures())
+
+
+def test_pictures_that_teach_none_of_the_heads_are_not_looked_at(monkeypatch):
+    meta = TableMeta(FERPLUS10, license="", layout="x")
+    samples = pictures(meta=meta)
+    samples.codes[:4] = FERPLUS10.index("not_face")
+    seen = []
+    logits = Session.logits
+
+    def counted(self, crops, heads):
+        seen.append(len(crops))
+        return logits(self, crops, heads)
+
+    monkeypatch.setattr(Session, "logits", counted)
+    found = ask(recipe(("fer7", "face"), views=1), samples)
+    assert seen == [5]
+    assert (found["fer7"][:4] == 0).all()
+    assert found["fer7"][4:].sum(1) == pytest.approx(torch.ones(5))

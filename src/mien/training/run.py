@@ -102,7 +102,7 @@ def train(
         enable_version_counter=False,
     )
     started = time.monotonic()
-    teacher = answers(recipe, training.crops, folder.teacher)
+    teacher = answers(recipe, training, folder.teacher)
     lesson = Lesson(recipe, training, validation, load=checkpoint is None, teacher=teacher)
     with _without_chatter():
         trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])

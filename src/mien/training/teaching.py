@@ -17,13 +17,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from mien.data.samples import Samples
 from mien.errors import RecipeError
 from mien.files import written_whole
 from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.training.recipe import Recipe
-from mien.training.targets import Target, Targets
+from mien.training.targets import Target, Targets, targets_of
 
 CORNER_SHARE = 1 / 12
 """How much of the side the corner views leave out: 4 of 48 pixels, as in the ten-crop test of the literature."""
@@ -32,12 +33,12 @@ PART = 1024
 """Pictures that are worked on at once."""
 
 
-def answers(recipe: Recipe, crops: NDArray[np.uint8], kept: Path) -> dict[str, Tensor] | None:
+def answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:
     """Return what a recipe's teachers say to the pictures to learn from, asked for once.
 
     Args:
         recipe: names the models and how they look.
-        crops: (n, channels, size, size) uint8.
+        training: the pictures to learn from.
         kept: the file of the answers, written at the first call.
 
     Returns:
@@ -53,28 +54,34 @@ def answers(recipe: Recipe, crops: NDArray[np.uint8], kept: Path) -> dict[str, T
         return None
     if not kept.is_file():
         with written_whole(kept) as temporary:
-            save_file(ask(recipe, crops), temporary)
+            save_file(ask(recipe, training), temporary)
     found = load_file(kept)
-    if any(len(answer) != len(crops) for answer in found.values()):
+    if any(len(answer) != len(training) for answer in found.values()):
         raise RecipeError(f"{kept}: holds answers to other pictures; delete it, and the teachers are asked again")
     return found
 
 
-def ask(recipe: Recipe, crops: NDArray[np.uint8]) -> dict[str, Tensor]:
+def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
     """Return what a recipe's teachers say to pictures.
 
     Args:
         recipe: names the models and how they look.
-        crops: (n, channels, size, size) uint8.
+        training: the pictures to learn from.
 
     Returns:
-        For each head that a teacher has too, the mean (n, labels) float32 of the probabilities, 0 to 1.
+        For each head that a teacher has too, the mean (n, labels) float32 of the probabilities, 0 to 1; zeros for
+        pictures that teach none of these heads.
 
     Raises:
+        DataError: the pictures have not the labels that the recipe's heads learn from.
         WeightsError: a model cannot be opened.
         RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads.
     """
     sessions = [_opened(model, recipe) for model in recipe.teacher.models]
+    targets = targets_of(training, recipe)
+    taught = {name for _, names in sessions for name in names}
+    known = torch.stack([targets[name].known for name in sorted(taught)]).any(0).numpy()
+    crops = training.crops[known]
     found: dict[str, list[NDArray[np.float64]]] = {}
     starts = range(0, len(crops), PART)
     console = Console(stderr=True)
@@ -91,7 +98,12 @@ def ask(recipe: Recipe, crops: NDArray[np.uint8]) -> dict[str, Tensor]:
                     counts[name] = counts.get(name, 0) + 1
         for name, total in sums.items():
             found.setdefault(name, []).append(total / counts[name])
-    return {name: torch.from_numpy(np.concatenate(parts).astype(np.float32)) for name, parts in found.items()}
+    whole = {}
+    for name, parts in found.items():
+        values = np.zeros((len(training), parts[0].shape[1]), np.float32)
+        values[known] = np.concatenate(parts)
+        whole[name] = torch.from_numpy(values)
+    return whole
 
 
 def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) -> Targets:
