@@ -16,8 +16,8 @@ class Standardise(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(n, c, h, w) pixels 0 to 255, any number type -> float32 of the same shape, mean 0, deviation 1."""
-        # No layer_norm, though it is one operation: onnxruntime's takes the mean of squares less the square of the mean,
-        # and of a dark picture without contrast that leaves no figure right.
+        # No layer_norm, though it is one operation: onnxruntime's takes the mean of squares less the square of the
+        # mean, which is not exact enough for pictures with little contrast.
         x = pixels.float()
         centred = x - x.mean(dim=(1, 2, 3), keepdim=True)
         deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
