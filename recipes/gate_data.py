@@ -26,9 +26,12 @@ blurs pictures of both sides.
 import argparse
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain
+from functools import cache
+from itertools import chain, count, repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -84,8 +87,8 @@ def main() -> None:
     parser.add_argument("--gate", type=Path, action="append", help="the model.onnx of an earlier gate; again for more")
     parser.add_argument("--emotions", type=Path, help="write the table with emotions, votes and detail too")
     given = parser.parse_args()
-    earlier = [EarlierGate(file) for file in given.gate or ()]
-    parts = (faces(given.fer2013), things(given.natural_images), parts_of_photographs(given.scenes, earlier))
+    photographs = parts_of_photographs(given.scenes, tuple(given.gate or ()))
+    parts = (faces(given.fer2013), things(given.natural_images), photographs)
     terms = "that of the three sources"
     gate = TableMeta(FACE2, license=terms, layout="gate", preparation=(f"detail {DETAIL}",))
     emotions = TableMeta(FERPLUS10, license=terms, layout="gate", votes=VOTE_COLUMNS)
@@ -99,8 +102,8 @@ def main() -> None:
                 writer.write(reduced)
             if second:
                 second.write(record)
-    for split, count in open_table(given.output).split_counts().items():
-        print(f"{split}: {count}")
+    for split, number in open_table(given.output).split_counts().items():
+        print(f"{split}: {number}")
 
 
 def for_the_gate(record: Record) -> Record | None:
@@ -159,27 +162,56 @@ class EarlierGate:
         return taken
 
 
-def parts_of_photographs(path: Path, earlier: list[EarlierGate]) -> Iterator[Record]:
-    """Yield false alarms of the cascade and of an earlier gate, and squares without a face."""
-    import pyarrow.parquet as parquet
+class Search:
+    """What a photograph holds that is no face.
 
-    cascade, judge = EagerHaar(), EagerYuNet(verified("yunet"))
-    more = (cascade, EagerDefaultHaar(), EagerAltHaar())
-    for number, row in enumerate(parquet.read_table(path).to_pylist()):
-        photo = read_picture(row["image"]["bytes"])
-        known = _faces_however_turned(judge, photo)
+    Args:
+        gates: the ONNX files of earlier gates.
+    """
+
+    def __init__(self, gates: tuple[Path, ...]) -> None:
+        cv2.setNumThreads(1)  # one process a core searches
+        self._gates = [EarlierGate(file) for file in gates]
+        self._judge = EagerYuNet(verified("yunet"))
+        self._cascade = EagerHaar()
+        self._more = (self._cascade, EagerDefaultHaar(), EagerAltHaar())
+
+    def parts(self, number: int, photo: NDArray[np.uint8]) -> Iterator[Record]:
+        """Yield false alarms of the cascade, squares without a face, and what only the splits to learn from have."""
+        known = _faces_however_turned(self._judge, photo)
         split = _split(f"scene{number}")
-        alarms = [face for face in cascade.find_faces(photo) if not _touches(face.box, known)]
+        alarms = [face for face in self._cascade.find_faces(photo) if not _touches(face.box, known)]
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
         yield from _crops(photo, alarms, f"false-alarms/{number:03d}", split)
         yield from _crops(photo, squares, f"squares/{number:03d}", split)
-        for which, gate in enumerate(earlier if split != "PrivateTest" else ()):
+        if split == "PrivateTest":
+            return
+        for which, gate in enumerate(self._gates):
             yield from _crops(photo, gate.mistakes(photo, known), f"taken-for-faces/{number:03d}-{which}", split)
-        if split != "PrivateTest":
-            for turn, (view, there) in enumerate(_views(photo, known)):
-                for which, each in enumerate(more):
-                    wrong = [face for face in each.find_faces(view) if not _touches(face.box, there)]
-                    yield from _crops(view, wrong, f"false-alarms-of-views/{number:03d}-{turn}-{which}", split)
+        for turn, (view, there) in enumerate(_views(photo, known)):
+            for which, each in enumerate(self._more):
+                wrong = [face for face in each.find_faces(view) if not _touches(face.box, there)]
+                yield from _crops(view, wrong, f"false-alarms-of-views/{number:03d}-{turn}-{which}", split)
+
+
+def parts_of_photographs(path: Path, gates: tuple[Path, ...]) -> Iterator[Record]:
+    """Yield what the photographs hold that is no face, in their order; all cores search."""
+    import pyarrow.parquet as parquet
+
+    rows = parquet.read_table(path).to_pylist()
+    # New processes, for those forked from one that has threads can hang.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        for found in processes.map(_searched, count(), [row["image"]["bytes"] for row in rows], repeat(gates)):
+            yield from found
+
+
+def _searched(number: int, file: bytes, gates: tuple[Path, ...]) -> list[Record]:
+    return list(_search(gates).parts(number, read_picture(file)))
+
+
+@cache
+def _search(gates: tuple[Path, ...]) -> Search:
+    return Search(gates)
 
 
 def _views(photo: NDArray[np.uint8], known: list[Box]) -> Iterator[tuple[NDArray[np.uint8], list[Box]]]:
