@@ -42,6 +42,7 @@ from mien.cli.progress import progress_bar
 from mien.data import Record, TableMeta, TableWriter, open_table
 from mien.data.encoding import encode_png
 from mien.data.votes import VOTE_COLUMNS
+from mien.errors import WeightsError
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import EagerHaar, YuNet
 from mien.inference.image import read_picture
@@ -87,6 +88,10 @@ def main() -> None:
     parser.add_argument("--gate", type=Path, action="append", help="the model.onnx of an earlier gate; again for more")
     parser.add_argument("--emotions", type=Path, help="write the table with emotions, votes and detail too")
     given = parser.parse_args()
+    try:
+        verified("yunet")
+    except WeightsError as error:
+        parser.error(str(error))
     photographs = parts_of_photographs(given.scenes, tuple(given.gate or ()))
     parts = (faces(given.fer2013), things(given.natural_images), photographs)
     terms = "that of the three sources"
