@@ -30,6 +30,13 @@ def test_the_same_generator_gives_the_same_batch():
     assert 0 <= first.min() <= first.max() <= 255
 
 
+def test_smaller_crops_show_the_same():
+    ramp = torch.arange(48, dtype=torch.uint8).expand(2, 1, 48, 48)
+    smaller = augment(ramp, STILL, generator(), side=24)
+    assert smaller.shape == (2, 1, 24, 24)
+    assert smaller == pytest.approx((2 * torch.arange(24.0) + 0.5).expand(2, 1, 24, 24), abs=1e-3)
+
+
 def test_flip_is_a_mirror_image():
     flipped = augment(PIXELS, STILL.model_copy(update={"flip": 1.0}), generator())
     assert flipped == pytest.approx(PIXELS.float().flip(3), abs=1e-3)

@@ -1,12 +1,14 @@
 import lightning
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
 from mien.errors import TrainingError
 from mien.training.lesson import Lesson
 from mien.training.losses import head_loss
 from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
+from mien.training.run import train
 from mien.training.targets import targets_of
 
 
@@ -32,6 +34,18 @@ def test_mixed_batches_learn_from_both_partners(drawn_samples, small_recipe, mix
     expected = share * lesson._loss(logits, targets) + (1 - share) * lesson._loss(logits, targets.take(partner))
     assert 0 < share < 1
     assert lesson.training_step((torch.from_numpy(drawn_samples.crops), targets), 0) == pytest.approx(expected.item())
+
+
+def test_crops_grow_over_equal_parts_of_the_epochs(drawn_samples, small_recipe, tmp_path):
+    seen = []
+
+    class Looks(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            seen.append(pl_module._changed(torch.from_numpy(drawn_samples.crops))[0].shape[1:])
+
+    recipe = small_recipe(4, "loop.sides=[16, 24]")
+    train(recipe, drawn_samples, drawn_samples, tmp_path / "run", callbacks=(Looks(),))
+    assert seen == [(1, 16, 16)] * 2 + [(1, 24, 24)] * 2
 
 
 def test_training_and_validation_have_the_same_score(drawn_samples, small_recipe, monkeypatch):

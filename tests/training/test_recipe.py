@@ -40,6 +40,7 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
             r"heads\.fer7: prior_power is for heads of one label; a multi head has thresholds",
         ),
         (HEADS + "[data]\nshares = { not_face = 0.6, anger = 0.4 }", r"data\.shares.*leave something for other labels"),
+        (HEADS + "[model]\nkind = 'cnn'\n[loop]\nsides = [32, 48]", "networks that pool, compact or lean, not cnn"),
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),

@@ -40,7 +40,7 @@ _COSINES = torch.tensor(
 """The orthonormal cosine transform of eight values."""
 
 
-def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+def augment(pixels: Tensor, settings: Augmentation, generator: Generator, *, side: int = 0) -> Tensor:
     """Move, turn, scale, flip, blur, relight, compress and partly erase crops, each one differently.
 
     The order is that of a picture on its way: the face before the lens, the lens, the light, the sensor, the file; and
@@ -50,12 +50,13 @@ def augment(pixels: Tensor, settings: Augmentation, generator: Generator) -> Ten
         pixels: (n, channels, size, size) uint8.
         settings: how much of each.
         generator: on the device of the pixels.
+        side: of the changed crops, pixels; 0 leaves it.
 
     Returns:
-        float32 of the same shape, 0 to 255.
+        (n, channels, side, side) float32, 0 to 255.
     """
     x = pixels.float()
-    x = _warp(x, settings, generator)
+    x = _warp(x, settings, generator, side or x.shape[-1])
     x = _blur(x, settings, generator)
     x = _relight(x, settings, generator)
     x = _noise(x, settings, generator)
@@ -106,7 +107,7 @@ def _uniform(count: int, low: float, high: float, generator: Generator) -> Tenso
     return torch.rand(count, generator=generator, device=generator.device) * (high - low) + low
 
 
-def _warp(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+def _warp(x: Tensor, settings: Augmentation, generator: Generator, side: int) -> Tensor:
     count = len(x)
     angle = _uniform(count, -settings.rotation_degrees, settings.rotation_degrees, generator) * (math.pi / 180)
     zoom = 1 / _uniform(count, 1 - settings.scale, 1 + settings.scale, generator)
@@ -118,7 +119,7 @@ def _warp(x: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     theta = torch.stack(
         [torch.stack([mirror * cos, -mirror * sin, shift_x], 1), torch.stack([sin, cos, shift_y], 1)], 1
     )
-    grid = functional.affine_grid(theta, list(x.shape), align_corners=False)
+    grid = functional.affine_grid(theta, [*x.shape[:2], side, side], align_corners=False)
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

@@ -132,7 +132,7 @@ class Lesson(lightning.LightningModule):
         settings = self.recipe.augmentation
         draw = np.random.default_rng((self.recipe.seed, self.global_step, self.trainer.global_rank))
         generator = torch.Generator(self.device).manual_seed(int(draw.integers(2**62)))
-        x = augment(crops, settings, generator)
+        x = augment(crops, settings, generator, side=self.recipe.side(self.current_epoch))
         kind, share = draw.random(), float(draw.beta(settings.mixup_alpha, settings.mixup_alpha))
         if kind < settings.mixup:
             return *mixup(x, share=share, generator=generator), share
@@ -146,7 +146,8 @@ class Lesson(lightning.LightningModule):
             return network
         if self._compiled is None:
             # Compiled late and kept as a function: the averaging of weights copies this module before the first step.
-            self._compiled = torch.compile(self.network.forward)
+            # Each side of the crops anew, for code for any side is slower.
+            self._compiled = torch.compile(self.network.forward, dynamic=False)
         return self._compiled
 
     def _loss(self, logits: dict[str, Tensor], targets: Targets) -> Tensor:

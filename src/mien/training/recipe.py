@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mien.labels import LABEL_SETS
 from mien.model_card import FER2013_CROP, CropSpec
-from mien.training.model_recipe import Compact, Ensemble, Model, Rate, Section, Share
+from mien.training.model_recipe import Compact, Ensemble, Lean, Model, Rate, Section, Share
 
 
 class HeadRecipe(Section):
@@ -195,6 +195,9 @@ class Loop(Section):
     Attributes:
         batch: pictures a step and process.
         epochs: passes over the training pictures.
+        sides: of the training crops, pixels, each for an equal part of the epochs, such as ``[32, 40, 48]``: smaller
+            ones first make the whole faster (progressive learning, Tan & Le 2021, arXiv:2104.00298). It takes a network
+            that pools, ``compact`` or ``lean``. Empty leaves them at crop.size.
         monitor: what chooses the epoch: the mean ``score`` of the heads on validation, or its ``loss``.
         patience: stop after so many epochs without a better one; 0 never.
         precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``.
@@ -208,6 +211,7 @@ class Loop(Section):
 
     batch: int = Field(default=128, gt=0)
     epochs: int = Field(default=40, gt=0)
+    sides: tuple[Annotated[int, Field(ge=8)], ...] = ()
     monitor: Literal["score", "loss"] = "score"
     patience: int = Field(default=0, ge=0)
     precision: Literal["bf16", "16", "32"] = "bf16"
@@ -287,6 +291,17 @@ class Recipe(Section):
                     "name one, or list the labels, with labels = "
                 )
         return self
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> "Recipe":
+        if self.loop.sides and not isinstance(self.model, Compact | Lean):
+            raise ValueError(f"loop.sides is for networks that pool, compact or lean, not {self.model.kind}")
+        return self
+
+    def side(self, epoch: int) -> int:
+        """Return the side of the training crops, pixels, in an epoch from 0 on."""
+        sides = self.loop.sides or (self.crop.size,)
+        return sides[epoch * len(sides) // self.loop.epochs]
 
     def labels(self) -> dict[str, tuple[str, ...]]:
         """Return the labels of each head."""
