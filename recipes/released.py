@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 RECIPES = Path(__file__).parent
-TEACHERS = ("mien-compact", "fer2013-cnn-50")
+TEACHERS = ("mien-compact", "fer2013-cnn-100")
 SIZES = ("mien-base", "mien-small", "mien-nano")
 SEARCH_EPOCHS = 8
 """Of the gates that only search: what they take for faces is wanted, not their last tenth of a percent."""

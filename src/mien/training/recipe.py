@@ -82,7 +82,7 @@ class Data(Section):
     Attributes:
         training: name of the split to learn from.
         validation: name of the split that chooses epoch, temperature and thresholds.
-        test: name of the split for the final figures.
+        test: name of the split for the final figures; empty for none yet.
         limit: use so many pictures of each split, drawn by the recipe's seed; 0 uses all.
         shares: for labels of the table, which share of the pictures of an epoch they are, such as
             ``{ not_face = 0.15 }``: so many of them are drawn anew for every epoch. Others are all seen in every epoch.
