@@ -10,10 +10,10 @@ much there; and, to learn from and to choose by, faces turned by a quarter or mo
 read. All of them are shrunk to 30 pixels, which is what natural-images has, and enlarged to 48, so that sharpness says
 nothing. Other things are parted by picture and photograph: 70 % Training, 10 % PublicTest, 20 % PrivateTest.
 
-The cascade errs seldom and the photographs are few. So those for training and for choosing are also searched in turned
-and enlarged views, and with other cascades; those for testing as they are, with the one cascade.
-With earlier gates, windows of those photographs that they take for faces are added, for the next gate to learn from
-(bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
+The cascade errs seldom and the photographs are few. So they are also searched in turned and enlarged views, and with other
+cascades: "false-alarms-of-views" beside "false-alarms"; `mien evaluate ... --by source` tells how a gate does on each.
+With earlier gates, windows of the photographs to learn from and to choose by that they take for faces are added, for the
+next gate (bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
 What is a false alarm is decided by YuNet, looking at each photograph twice as large and with half its usual score: a
 cascade's box that no such face touches. It looks at them turned by quarters too, because some of the photographs stand
 on their heads and YuNet does not find faces that do. `mien data show gate.parquet` lets people look at them.
@@ -182,16 +182,14 @@ class Search:
         self._more = (self._cascade, EagerDefaultHaar(), EagerAltHaar())
 
     def parts(self, number: int, photo: NDArray[np.uint8]) -> Iterator[Record]:
-        """Yield false alarms of the cascade, squares without a face, and what only the splits to learn from have."""
+        """Yield false alarms of the cascade, squares without a face, windows of the gates, false alarms in views."""
         known = _faces_however_turned(self._judge, photo)
         split = _split(f"scene{number}")
         alarms = [face for face in self._cascade.find_faces(photo) if not _touches(face.box, known)]
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
         yield from _crops(photo, alarms, f"false-alarms/{number:03d}", split)
         yield from _crops(photo, squares, f"squares/{number:03d}", split)
-        if split == "PrivateTest":
-            return
-        for which, gate in enumerate(self._gates):
+        for which, gate in enumerate(self._gates if split != "PrivateTest" else ()):
             yield from _crops(photo, gate.mistakes(photo, known), f"taken-for-faces/{number:03d}-{which}", split)
         for turn, (view, there) in enumerate(_views(photo, known)):
             for which, each in enumerate(self._more):
