@@ -11,9 +11,10 @@ read. All of them are shrunk to 30 pixels, which is what natural-images has, and
 nothing. Other things are parted by picture and photograph: 70 % Training, 10 % PublicTest, 20 % PrivateTest.
 
 The cascade errs seldom and the photographs are few. So they are also searched in turned and enlarged views, and with
-other cascades: "false-alarms-of-views" beside "false-alarms". `mien evaluate ... --by source --output report/` tells how
-a gate does on each. With earlier gates, windows that they take for faces are added for the next gate, of the photographs
-to learn from and to choose by (bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face Detection").
+other cascades: "false-alarms-of-views" beside "false-alarms"; `mien evaluate ... --by source --output report/` tells
+how a gate does on each. With earlier gates, windows that they take for faces are added for the next gate, of the
+photographs to learn from and to choose by (bootstrapping: Rowley, Baluja, Kanade 1998, "Neural Network-Based Face
+Detection").
 What is a false alarm is decided by YuNet, looking at each photograph twice as large and with half its usual score: a
 cascade's box that no such face touches. It looks at them turned by quarters too, because some of the photographs stand
 on their heads and YuNet does not find faces that do. `mien data show gate.parquet` lets people look at them.
