@@ -2,7 +2,7 @@
 
     python benchmarks/experiments.py runs
 
-Reads the finished runs in the folder, the recipe as run included, and writes results/experiments.csv: one row for each
+Reads the finished runs in the folder, the recipe as run included, of recipes that repeat a published experiment, and writes results/experiments.csv: one row for each
 head on the test split. A run of a part of the data, or of fewer epochs than its recipe says, is marked as a trial: it
 shows that the recipe runs, and nothing else.
 """
@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     found: list[dict[str, str]] = []
     for file in sorted(parser.parse_args().runs.glob("*/scores.csv")):
-        found += rows_of(RunFolder(file.parent))
+        folder = RunFolder(file.parent)
+        if read_recipe(folder.recipe).published:
+            found += rows_of(folder)
     columns = list(dict.fromkeys(key for row in found for key in row))
     path = RESULTS / "experiments.csv"
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as target:

@@ -8,7 +8,8 @@ Faces: FER-2013, without what two of FER+'s annotators call no face, each in its
 without persons; squares of photographs that hold no face; the false alarms of a Haar cascade that is set to find too
 much there; and, to learn from and to choose by, faces turned by a quarter or more, whose emotion no model here can
 read. All of them are shrunk to 30 pixels, which is what natural-images has, and enlarged to 48, so that sharpness says
-nothing. Other things are parted by picture and photograph: 70 % Training, 10 % PublicTest, 20 % PrivateTest.
+nothing. Other things are parted by picture and scene: 70 % Training, 10 % PublicTest, 20 % PrivateTest. A scene is all
+photographs of one background: many of them are another one turned, mirrored or made darker, or a film's next frame.
 
 The cascade errs seldom and the photographs are few. So they are also searched in turned and enlarged views, and with
 other cascades: "false-alarms-of-views" beside "false-alarms"; `mien evaluate ... --by source --output report/` tells
@@ -38,6 +39,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from mien.cli.progress import progress_bar
 from mien.data import Record, TableMeta, TableWriter, open_table
@@ -58,6 +60,7 @@ DETAIL = 30
 NOT_FACE = VOTE_COLUMNS.index("not_face")
 TURNED_EVERY = 10
 SQUARES_A_PHOTOGRAPH = 12
+SAME_SCENE = 0.55
 TAKEN_FOR_FACES, FEWEST_PIXELS, MOST_A_PHOTOGRAPH = 0.1, 24, 40
 """Windows of an earlier gate: from which probability on, from which side on, and how many of a photograph."""
 
@@ -182,10 +185,9 @@ class Search:
         self._cascade = EagerHaar()
         self._more = (self._cascade, EagerDefaultHaar(), EagerAltHaar())
 
-    def parts(self, number: int, photo: NDArray[np.uint8]) -> Iterator[Record]:
+    def parts(self, number: int, photo: NDArray[np.uint8], split: str) -> Iterator[Record]:
         """Yield false alarms of the cascade, squares without a face, windows of the gates, false alarms in views."""
         known = _faces_however_turned(self._judge, photo)
-        split = _split(f"scene{number}")
         alarms = [face for face in self._cascade.find_faces(photo) if not _touches(face.box, known)]
         squares = [face for face in _squares(photo, np.random.default_rng(number)) if not _touches(face.box, known)]
         yield from _crops(photo, alarms, f"false-alarms/{number:03d}", split)
@@ -202,15 +204,43 @@ def parts_of_photographs(path: Path, gates: tuple[Path, ...]) -> Iterator[Record
     """Yield what the photographs hold that is no face, in their order; all cores search."""
     import pyarrow.parquet as parquet
 
-    rows = parquet.read_table(path).to_pylist()
+    files = [row["image"]["bytes"] for row in parquet.read_table(path).to_pylist()]
+    splits = [_split(f"scene{scene}") for scene in scenes([read_picture(file) for file in files])]
     # New processes, for those forked from one that has threads can hang.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
-        for found in processes.map(_searched, count(), [row["image"]["bytes"] for row in rows], repeat(gates)):
+        for found in processes.map(_searched, count(), files, splits, repeat(gates)):
             yield from found
 
 
-def _searched(number: int, file: bytes, gates: tuple[Path, ...]) -> list[Record]:
-    return list(_search(gates).parts(number, read_picture(file)))
+def scenes(photos: list[NDArray[np.uint8]]) -> list[int]:
+    """Return for each photograph the first one of the same scene, turned or mirrored or not.
+
+    Small pictures of how strong edges are correlate to at least 0.6 where the background is the same, and to less than
+    0.5 where it is not; with the brightness itself, a sky over a ground is like any other.
+    """
+    edges = [_edges(photo) for photo in photos]
+    turned = [
+        [_unit(np.rot90(way, quarter)) for way in (each, each[:, ::-1]) for quarter in range(4)] for each in edges
+    ]
+    alike = np.einsum("id,jkd->ijk", np.array([views[0] for views in turned]), np.array(turned)).max(axis=2)
+    _, group = connected_components(alike > SAME_SCENE, directed=False)
+    return [group.tolist().index(each) for each in group.tolist()]
+
+
+def _edges(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+    gray = cv2.cvtColor(cv2.resize(photo, (192, 192), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    soft = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 1)
+    strength = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
+    return np.asarray(cv2.resize(np.sqrt(strength), (32, 32), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _unit(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred = (picture - picture.mean()).ravel()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
+
+
+def _searched(number: int, file: bytes, split: str, gates: tuple[Path, ...]) -> list[Record]:
+    return list(_search(gates).parts(number, read_picture(file), split))
 
 
 @cache

@@ -1,0 +1,54 @@
+"""How a gate does on each kind of picture that is held out: faces, and other things by their source.
+
+    python benchmarks/gate_sources.py runs/gate-cnn gate.parquet
+
+The run's answers to its test part, at its own threshold; shares with exact intervals. Writes results/gate_sources.csv.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from measurements import write_rows
+from mien.data import open_table
+from mien.evaluation.audit import audit
+from mien.evaluation.predictions_file import read_predictions
+
+ALARMS, EVERY_ALARM = ("false-alarms", "false-alarms-of-views"), "every false alarm"
+
+
+def main() -> None:
+    """Count."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("table", type=Path)
+    given = parser.parse_args()
+    predictions = read_predictions(given.run / "predictions-test-face.parquet")
+    sources = {record.path: record.source for record in open_table(given.table).records()}
+    source = np.array([sources[name] for name in predictions.ids.tolist()])
+    by_cascades = np.where(np.isin(source, ALARMS), EVERY_ALARM, "")
+    found = audit(replace(predictions, groups={"source": source, "alarm": by_cascades}))
+    rows = [
+        {
+            "model": predictions.model,
+            "sha256": predictions.sha256,
+            "data": given.table.name,
+            "split": predictions.split,
+            "source": row.group,
+            "n": row.n,
+            "right": f"{row.accuracy:.6f}",
+            "right_low": f"{row.low:.6f}",
+            "right_high": f"{row.high:.6f}",
+        }
+        for row in found
+        if row.group
+    ]
+    for row in rows:
+        print(f"{row['source']}: {100 * float(row['right']):.2f} % of {row['n']} right")
+    print(write_rows("gate_sources", rows))
+
+
+if __name__ == "__main__":
+    main()
