@@ -2,9 +2,9 @@
 
     python benchmarks/experiments.py runs
 
-Reads the finished runs in the folder, the recipe as run included, of recipes that repeat a published experiment, and writes results/experiments.csv: one row for each
-head on the test split. A run of a part of the data, or of fewer epochs than its recipe says, is marked as a trial: it
-shows that the recipe runs, and nothing else.
+Reads the finished runs in the folder, the recipe as run included, of recipes that repeat something published, and
+writes results/experiments.csv: one row for each head on the test split. A run of a part of the data, or of fewer epochs
+than its recipe says, is marked as a trial: it shows that the recipe runs, and nothing else.
 """
 
 import argparse
