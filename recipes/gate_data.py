@@ -8,7 +8,7 @@ Faces: FER-2013, without what two of FER+'s annotators call no face, each in its
 without persons; squares of photographs that hold no face; the false alarms of a Haar cascade that is set to find too
 much there; and, to learn from and to choose by, faces turned by a quarter or more, whose emotion no model here can
 read. All of them are shrunk to 30 pixels, which is what natural-images has, and enlarged to 48, so that sharpness says
-nothing. Other things are parted by picture and scene: 70 % Training, 10 % PublicTest, 20 % PrivateTest. A scene is all
+nothing. Other things are parted by thing and scene: 70 % Training, 10 % PublicTest, 20 % PrivateTest. A scene is all
 photographs of one background: many of them are another one turned, mirrored or made darker, or a film's next frame.
 
 The cascade errs seldom and the photographs are few. So they are also searched in turned and enlarged views, and with
@@ -43,6 +43,7 @@ from scipy.sparse.csgraph import connected_components
 
 from mien.cli.progress import progress_bar
 from mien.data import Record, TableMeta, TableWriter, open_table
+from mien.data.duplicates import find_duplicates, fingerprints
 from mien.data.encoding import encode_png
 from mien.data.votes import VOTE_COLUMNS
 from mien.errors import WeightsError
@@ -139,10 +140,14 @@ def things(path: Path) -> Iterator[Record]:
     """Yield natural-images without persons."""
     import pyarrow.parquet as parquet
 
-    for row in parquet.read_table(path).to_pylist():
-        if row["category"] != "person":
-            name = f"natural/{row['category']}/{row['image']['path']}"
-            yield _other(read_picture(row["image"]["bytes"]), name, _split(name), "natural-images")
+    rows = [row for row in parquet.read_table(path).to_pylist() if row["category"] != "person"]
+    names = [f"natural/{row['category']}/{row['image']['path']}" for row in rows]
+    alike = list(range(len(rows)))  # the first picture of the same thing: fruit was photographed while it was turned
+    for group in find_duplicates(fingerprints(read_picture(row["image"]["bytes"]) for row in rows)).near:
+        for member in group:
+            alike[member] = group[0]
+    for row, name, first in zip(rows, names, alike, strict=True):
+        yield _other(read_picture(row["image"]["bytes"]), name, _split(names[first]), "natural-images")
 
 
 class EarlierGate:
