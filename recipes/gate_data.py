@@ -62,6 +62,7 @@ NOT_FACE = VOTE_COLUMNS.index("not_face")
 TURNED_EVERY = 10
 SQUARES_A_PHOTOGRAPH = 12
 SAME_SCENE = 0.55
+"""Photographs whose edges correlate by more show the same background, see `scenes`."""
 TAKEN_FOR_FACES, FEWEST_PIXELS, MOST_A_PHOTOGRAPH = 0.1, 24, 40
 """Windows of an earlier gate: from which probability on, from which side on, and how many of a photograph."""
 
