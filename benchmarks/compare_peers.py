@@ -26,6 +26,7 @@ from measurements import write_rows
 from mien.data.samples import Samples, read_samples
 from mien.evaluation.metrics import measure
 from mien.evaluation.predictions import beside_truth
+from mien.inference.weights import CATALOGUE
 from mien.labels import FER7, spelled_label
 from mien.model_card import FER2013_CROP, Head
 
@@ -36,7 +37,7 @@ INSTALLS = {
     "fer": ["fer==25.10.3", "setuptools<81", "opencv-contrib-python<5"],
 }
 PEERS = (
-    ("mien", "mien-compact", "ask_mien.py", "haar"),
+    *(("mien", entry.name, "ask_mien.py", entry.name) for entry in CATALOGUE if entry.kind == "emotions"),
     ("fer", "fer, TFLite (its default)", "ask_fer.py", "tflite"),
     ("fer", "fer, Keras", "ask_fer.py", "keras"),
 )

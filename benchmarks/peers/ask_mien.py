@@ -1,9 +1,9 @@
 """Runs inside an environment with mien's core alone: probabilities of crops, and what they cost.
 
-    python ask_mien.py crops.npz photo.jpg answers.npz haar
+    python ask_mien.py crops.npz photo.jpg answers.npz MODEL
 
-One thread, each face in a call of its own, like `ask_fer.py`; the last word is the detector for the photograph. Prints
-its figures as JSON on the last line.
+One thread, each face in a call of its own, from where it has been cut out, like `ask_fer.py`; the photograph with the
+Haar cascade, which fer uses too. Prints its figures as JSON on the last line.
 """
 
 import json
@@ -24,17 +24,15 @@ PHOTOS = 15
 
 def main() -> None:
     """Score, time, print."""
-    crops_file, photo, target, detector = sys.argv[1:]
+    crops_file, photo, target, model = sys.argv[1:]
     cv2.setNumThreads(1)
-    crops = np.load(crops_file)["crops"]
+    faces = np.load(crops_file)["crops"][:, None, None]  # each a batch of one, of one channel
     started = time.process_time()
-    analyzer = Analyzer(detector=detector, threads=1)
+    analyzer = Analyzer(model=model, detector="haar", threads=1)
     open_s = time.process_time() - started
-    whole = Analyzer(detector="whole", threads=1)
-    results = [whole.analyze(crop) for crop in crops]
-    scores = np.array([result.faces[0].emotions.probabilities for result in results])
-    np.savez(target, scores=scores, labels=np.array(whole.head.labels))
-    faces_ms = [cpu_ms(lambda crop=crop: whole.analyze(crop)) for crop in crops[:TIMED]]
+    scores = np.concatenate([analyzer.score(face) for face in faces])
+    np.savez(target, scores=scores, labels=np.array(analyzer.head.labels))
+    faces_ms = [cpu_ms(lambda face=face: analyzer.score(face)) for face in faces[:TIMED]]
     with open(photo, "rb") as file:
         content = file.read()
     analyzer.analyze(content)
