@@ -194,8 +194,11 @@ SOURCES = {
     "fer2013": "faces of FER-2013",
     "natural-images": "natural-images without persons",
     "squares": "squares of photographs",
-    "false-alarms": "crops of the Haar cascade in photographs",
+    "false-alarms": "crops of mien's Haar cascade in photographs",
     "false-alarms-of-views": "crops of three cascades in turned and enlarged photographs",
+    "frontalface_alt2": "both, of mien's cascade (`frontalface_alt2`)",
+    "frontalface_default": "of `frontalface_default`",
+    "frontalface_alt": "of `frontalface_alt`",
     "every false alarm": "**all crops of cascades**",
 }
 """What `gate_sources.csv` calls them, and what readers are told."""
