@@ -77,6 +77,37 @@ def test_values_of_the_command_line_take_the_place_of_the_files(tmp_path):
         read_recipe(path, ["name.x=1"])
 
 
+def test_a_recipe_holds_what_differs_from_the_one_that_it_extends(tmp_path):
+    (tmp_path / "base.toml").write_text(
+        HEADS + "smoothing = 0.1\n[heads.ferplus8]\ntarget = 'votes'\n[loop]\nepochs = 9"
+    )
+    (tmp_path / "between.toml").write_text("extends = 'base.toml'\nseed = 3\n[loop]\nbatch = 8")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "r.toml"
+    path.write_text("extends = '../between.toml'\nname = 'b'\n[heads.fer7]\nsmoothing = 0.2")
+    read = read_recipe(path, ["loop.epochs=7"])
+    assert (read.name, read.seed, read.loop.epochs, read.loop.batch) == ("b", 3, 7, 8)
+    assert list(read.heads) == ["fer7", "ferplus8"]
+    assert read.heads["fer7"].smoothing == 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("extends = 'none.toml'", r"none\.toml: no such recipe, which .*r\.toml extends"),
+        ("extends = 3", r"extends = 3: is not the path of a recipe"),
+        ("extends = 'r.toml'", r"extends r\.toml, which extends it again"),
+        ("extends = 'other.toml'", r"other\.toml: extends r\.toml, which extends it again"),
+    ],
+)
+def test_what_cannot_be_extended_is_said(tmp_path, text, problem):
+    (tmp_path / "r.toml").write_text(text)
+    (tmp_path / "other.toml").write_text("extends = 'r.toml'")
+    with pytest.raises(RecipeError, match=problem):
+        read_recipe(tmp_path / "r.toml")
+
+
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_what_is_written_is_read_again(path, tmp_path):
     recipe = read_recipe(path)

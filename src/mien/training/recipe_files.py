@@ -17,19 +17,16 @@ def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        path: the TOML file.
+        path: the TOML file. One with ``extends = "other.toml"``, a path seen from its own folder, holds only what
+            differs from that recipe.
         changes: values that take the place of the file's, such as ``"loop.epochs=3"``; each value is written as in
             TOML, bare words are strings.
 
     Raises:
-        RecipeError: no such file, not TOML, an unknown key (with the nearest right one) or an impossible value.
+        RecipeError: no such file, not TOML, recipes that extend each other, an unknown key (with the nearest right one)
+            or an impossible value.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path}: no such recipe; the ones that come with mien are in recipes/") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{path}: is not a recipe in TOML ({error})") from error
+    content = _content(path)
     for change in changes:
         _set(content, change)
     try:
@@ -47,6 +44,33 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     lines: list[str] = []
     _lines(recipe.model_dump(mode="json"), (), lines)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _content(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        wanted_by = f", which {extended_by[-1]} extends" if extended_by else ""
+        raise RecipeError(f"{path}: no such recipe{wanted_by}; the ones that come with mien are in recipes/") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"{path}: is not a recipe in TOML ({error})") from error
+    other = content.pop("extends", None)
+    if other is None:
+        return content
+    if not isinstance(other, str):
+        raise RecipeError(f"{path}: extends = {other!r}: is not the path of a recipe")
+    base = path.parent / other
+    if base.resolve() in [each.resolve() for each in (path, *extended_by)]:
+        raise RecipeError(f"{path}: extends {other}, which extends it again; one of them has to say everything")
+    return _laid_over(_content(base, (*extended_by, path)), content)
+
+
+def _laid_over(base: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    both = base | content
+    for key in base.keys() & content.keys():
+        if isinstance(base[key], dict) and isinstance(content[key], dict):
+            both[key] = _laid_over(base[key], content[key])
+    return both
 
 
 def _set(content: dict[str, Any], change: str) -> None:
