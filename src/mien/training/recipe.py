@@ -197,7 +197,8 @@ class Loop(Section):
         epochs: passes over the training pictures.
         sides: of the training crops, pixels, each for an equal part of the epochs, such as ``[32, 40, 48]``: smaller
             ones first make the whole faster (progressive learning, Tan & Le 2021, arXiv:2104.00298). It takes a network
-            that pools, ``compact`` or ``lean``. Empty leaves them at crop.size.
+            that pools, ``compact`` or ``lean``. Validation is scored at crop.size throughout, and jumps when training
+            gets there. Empty leaves them at crop.size.
         monitor: what chooses the epoch: the mean ``score`` of the heads on validation, or its ``loss``.
         patience: stop after so many epochs without a better one; 0 never.
         precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``.
