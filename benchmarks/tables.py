@@ -195,11 +195,10 @@ SOURCES = {
     "natural-images": "natural-images without persons",
     "squares": "squares of photographs",
     "false-alarms": "crops of mien's Haar cascade in photographs",
-    "false-alarms-of-views": "crops of three cascades in turned and enlarged photographs",
-    "frontalface_alt2": "both, of mien's cascade (`frontalface_alt2`)",
-    "frontalface_default": "of `frontalface_default`",
-    "frontalface_alt": "of `frontalface_alt`",
-    "every false alarm": "**all crops of cascades**",
+    "false-alarms-of-views": "**crops of three cascades in photographs as they are, turned and enlarged**",
+    "frontalface_alt2": "of these, mien's cascade (`frontalface_alt2`)",
+    "frontalface_default": "of these, `frontalface_default`",
+    "frontalface_alt": "of these, `frontalface_alt`",
 }
 """What `gate_sources.csv` calls them, and what readers are told."""
 

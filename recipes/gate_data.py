@@ -189,6 +189,7 @@ class Search:
         self._gates = [EarlierGate(file) for file in gates]
         self._judge = EagerYuNet(verified("yunet"))
         self._cascade = EagerHaar()
+        # benchmarks/gate_sources.py reads their order out of the names of crops.
         self._more = (self._cascade, EagerDefaultHaar(), EagerAltHaar())
 
     def parts(self, number: int, photo: NDArray[np.uint8], split: str) -> Iterator[Record]:
