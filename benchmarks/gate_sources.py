@@ -16,9 +16,8 @@ from mien.data import open_table
 from mien.evaluation.audit import audit
 from mien.evaluation.predictions_file import read_predictions
 
-OF_VIEWS = "false-alarms-of-views"
-CASCADES = ("frontalface_alt2", "frontalface_default", "frontalface_alt")
-"""As `recipes/gate_data.py` numbers them in the names of crops; the first is mien's own."""
+CASCADES = "false-alarms-of-views"
+"""The row of all crops of cascades; that of mien's own in photographs as they are is "false-alarms"."""
 
 
 def main() -> None:
@@ -30,10 +29,8 @@ def main() -> None:
     predictions = read_predictions(given.run / "predictions-test-face.parquet")
     sources = {record.path: record.source for record in open_table(given.table).records()}
     names = predictions.ids.tolist()
-    groups = {
-        "source": [sources[name] for name in names],
-        "cascade": [cascade(name, sources[name]) for name in names],
-    }
+    of_each = [groups_of(sources[name]) for name in names]
+    groups = {key: [each[key] for each in of_each] for key in of_each[0]}
     found = audit(replace(predictions, groups={key: np.array(group) for key, group in groups.items()}))
     rows = [
         {
@@ -55,14 +52,13 @@ def main() -> None:
     print(write_rows("gate_sources", rows))
 
 
-def cascade(name: str, source: str) -> str:
-    """Return which cascade cut a crop, from its name; "" where none did.
-
-    The first view is the photograph as it is, so the "false-alarms" are among those of views and would count twice.
-    """
-    if source != OF_VIEWS:
-        return ""
-    return CASCADES[int(Path(name).stem.split("-")[2])]  # "false-alarms-of-views/PHOTOGRAPH-VIEW-CASCADE-NUMBER.png"
+def groups_of(source: str) -> dict[str, str]:
+    """Return the rows of the result that a picture of a source counts in, "" for none."""
+    kind, _, cascade = source.partition("/")
+    if not cascade:
+        return {"source": source, "cascades": "", "cascade": "", "as it is": ""}
+    as_it_is = kind == "false-alarms" and cascade == "frontalface_alt2"
+    return {"source": "", "cascades": CASCADES, "cascade": cascade, "as it is": kind if as_it_is else ""}
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from mien.experiments.roles import read_roles
 from mien.training.augment import augment
 from mien.training.batches import Batches, Pictures
 from mien.training.recipe_files import read_recipe
-from mien.training.run import train
+from mien.training.run import precision_of, train
 from mien.training.targets import targets_of
 
 
@@ -65,7 +65,7 @@ def main() -> None:
         "recipe": recipe.name,
         "data": given.data.name,
         "n": len(roles["training"]),
-        "precision": recipe.loop.precision,
+        "precision": precision_of(recipe.loop),
         "compile": recipe.loop.compile,
         "threads": torch.get_num_threads(),
         "first_epoch_s": f"{times.seconds[0]:.1f}",

@@ -2,10 +2,10 @@
 
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
-Two rounds of gates find what is taken for faces, and a third shows what that was worth; then the teachers are trained,
-then mien-base, which learns from them, then mien-small and mien-nano, which learn from it; each is exported in int8.
-What is finished is left as it is, and an interrupted training goes on: give the same command again. Everything lies in
-one folder; on two CPU cores it takes days, on a GPU hours.
+The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
+that only searches); then the teachers are trained, then mien-base, which learns from them, then mien-small and
+mien-nano, which learn from it; each is exported in int8. What is finished is left as it is, and an interrupted training
+goes on: give the same command again. Everything lies in one folder; on two CPU cores it takes days, on a GPU hours.
 """
 
 import argparse
@@ -13,11 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gate_boxes import BOXES
+
 RECIPES = Path(__file__).parent
 TEACHERS = ("mien-compact", "fer2013-cnn-100")
 SIZES = ("mien-base", "mien-small", "mien-nano")
 SEARCH_EPOCHS = 8
-"""Of the gates that only search: what they take for faces is wanted, not their last tenth of a percent."""
+"""Of the gate that only searches: what it takes for faces is wanted, not its last tenth of a percent."""
 
 
 def main() -> None:
@@ -26,20 +28,19 @@ def main() -> None:
     for name in ("fer2013", "natural_images", "scenes"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--output", type=Path, default=Path("released"), help="the folder, 'released' by default")
+    parser.add_argument(
+        "--search", action="store_true", help="search the photographs anew (an hour); see gate_boxes.py"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="another number of epochs for every training, to try it out")
     given = parser.parse_args()
     work = Work(given.output, seed=given.seed, epochs=given.epochs)
     sources = [given.fer2013, given.natural_images, given.scenes]
 
-    first = work.table("gate-1.parquet", sources)
-    gate_1 = work.run("gate-1", RECIPES / "gate-cnn.toml", first, epochs=SEARCH_EPOCHS)
-    second = work.table("gate-2.parquet", sources, "--gate", gate_1 / "model.onnx")
-    gate_2 = work.run("gate-2", RECIPES / "gate-cnn.toml", second, epochs=SEARCH_EPOCHS)
+    boxes = work.searched(sources) if given.search else BOXES
     everything = given.output / "all.parquet"
-    gates = ("--gate", gate_1 / "model.onnx", "--gate", gate_2 / "model.onnx")
-    third = work.table("gate.parquet", sources, *gates, "--emotions", everything)
-    work.run("gate-cnn", RECIPES / "gate-cnn.toml", third)
+    table = work.table("gate.parquet", sources, boxes, "--emotions", everything)
+    work.run("gate-cnn", RECIPES / "gate-cnn.toml", table)
 
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
     for size in SIZES:
@@ -63,11 +64,22 @@ class Work:
         self._folder = folder
         self._seed, self._epochs = seed, epochs
 
-    def table(self, name: str, sources: list[Path], *more: str | Path) -> Path:
+    def searched(self, sources: list[Path]) -> Path:
+        """Search the photographs with cascades, then with a gate that learns from what they found."""
+        of_cascades, boxes = self._folder / "cascades.csv", self._folder / "boxes.csv"
+        if not of_cascades.exists():
+            call(sys.executable, RECIPES / "gate_search.py", sources[-1], of_cascades)
+        table = self.table("gate-1.parquet", sources, of_cascades)
+        gate = self.run("gate-1", RECIPES / "gate-cnn.toml", table, epochs=SEARCH_EPOCHS) / "model.onnx"
+        if not boxes.exists():
+            call(sys.executable, RECIPES / "gate_search.py", sources[-1], boxes, "--gate", gate, "--known", of_cascades)
+        return boxes
+
+    def table(self, name: str, sources: list[Path], boxes: Path, *more: str | Path) -> Path:
         """Make a table of faces and other things, and return it."""
         path = self._folder / name
         if not path.exists():
-            call(sys.executable, RECIPES / "gate_data.py", *sources, path, *more)
+            call(sys.executable, RECIPES / "gate_data.py", *sources, path, "--boxes", boxes, *more)
         return path
 
     def run(

@@ -1,7 +1,7 @@
 """The pipeline of the released models does each step once, in order, and goes on where it was interrupted."""
 
-import importlib.util
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,8 @@ SCRIPT = Path(__file__).parent.parent / "recipes" / "released.py"
 @pytest.fixture
 def pipeline(monkeypatch, tmp_path):
     """Return a function that runs the pipeline, and the list of its commands; each leaves what the real one leaves."""
-    spec = importlib.util.spec_from_file_location("released", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    module = import_module("released")
     commands, broken = [], []
 
     def call(*words):
@@ -24,6 +23,8 @@ def pipeline(monkeypatch, tmp_path):
             raise SystemExit(1)
         if words[1].endswith("gate_data.py"):
             Path(words[5]).touch()
+        elif words[1].endswith("gate_search.py"):
+            Path(words[3]).touch()
         elif words[3] == "train":
             folder = Path(words[words.index("--output") + 1])
             folder.mkdir(parents=True)
@@ -39,16 +40,16 @@ def pipeline(monkeypatch, tmp_path):
     return run, commands, broken
 
 
-def test_gates_then_teachers_then_sizes(pipeline):
+def test_the_gate_then_teachers_then_sizes(pipeline):
     run, commands, _ = pipeline
     kinds = run()
     assert [kind[0].rsplit("/")[-1] for kind in kinds] == [
-        *["gate_data.py", "train"] * 3,
+        *["gate_data.py", "train"],
         *["train"] * 2,
         *["train", "export"] * 3,
     ]
-    lengths = [command[-1] for command in commands if command[1].endswith("gate-cnn.toml")]
-    assert lengths == ["loop.epochs=8", "loop.epochs=8", "seed=1"]
+    known = commands[0][commands[0].index("--boxes") + 1]
+    assert Path(known).is_file()
     trained = {command[1].rsplit("/")[-1]: command for command in commands if command[0] == "train"}
     for name in trained:
         assert (SCRIPT.parent / name).is_file()
@@ -56,6 +57,17 @@ def test_gates_then_teachers_then_sizes(pipeline):
     assert taught.startswith("teacher.models=['")
     assert "runs/mien-base/model.onnx" in taught
     assert "mien-base" not in trained["mien-base.toml"][-1]
+
+
+def test_a_search_ends_in_the_boxes_of_cascades_and_gates(pipeline):
+    run, commands, _ = pipeline
+    kinds = [kind[0].rsplit("/")[-1] for kind in run("--search")]
+    assert kinds[:6] == ["gate_search.py", "gate_data.py", "train", "gate_search.py", "gate_data.py", "train"]
+    lengths = [command[-1] for command in commands if command[1].endswith("gate-cnn.toml")]
+    assert lengths == ["loop.epochs=8", "seed=1"]
+    learnt, more, used = (command for command in commands[1:5] if command[0].endswith(".py"))
+    assert learnt[learnt.index("--boxes") + 1] == more[more.index("--known") + 1]
+    assert used[used.index("--boxes") + 1] == more[2]
 
 
 def test_what_is_finished_is_left_as_it_is(pipeline):

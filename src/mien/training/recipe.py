@@ -201,7 +201,8 @@ class Loop(Section):
             gets there. Empty leaves them at crop.size.
         monitor: what chooses the epoch: the mean ``score`` of the heads on validation, or its ``loss``.
         patience: stop after so many epochs without a better one; 0 never.
-        precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``.
+        precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``; ``auto`` takes ``bf16`` where the machine
+            multiplies matrices in it (a GPU, a CPU with AMX), and ``32`` elsewhere, where it is the faster one.
         compile: compile the training step (torch.compile): a minute at the start, then up to a third faster. It needs a
             C++ compiler.
         device: ``auto`` takes a GPU where there is one.
@@ -215,7 +216,7 @@ class Loop(Section):
     sides: tuple[Annotated[int, Field(ge=8)], ...] = ()
     monitor: Literal["score", "loss"] = "score"
     patience: int = Field(default=0, ge=0)
-    precision: Literal["bf16", "16", "32"] = "bf16"
+    precision: Literal["auto", "bf16", "16", "32"] = "auto"
     compile: bool = False
     device: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = Field(default=1, ge=1)

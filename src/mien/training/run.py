@@ -35,7 +35,7 @@ from mien.training.curves import CurvesWriter
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
-from mien.training.recipe import Recipe
+from mien.training.recipe import Loop, Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.teaching import answers
@@ -161,9 +161,23 @@ def _difference(started: Recipe, recipe: Recipe) -> str:
     return f"{section} = {before[section]!r} there, {now[section]!r} here"
 
 
+def precision_of(loop: Loop) -> Literal["bf16", "16", "32"]:
+    """Return the precision that a recipe is trained in on this machine."""
+    if loop.precision != "auto":
+        return loop.precision
+    if _on_gpu(loop):
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "32"
+    # Without AMX, bf16 took one and a half times as long as float32 on a CPU that has AVX512-BF16.
+    return "bf16" if torch.cpu._is_amx_tile_supported() else "32"
+
+
+def _on_gpu(loop: Loop) -> bool:
+    return loop.device == "gpu" or (loop.device == "auto" and torch.cuda.is_available())
+
+
 def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> lightning.Trainer:
     loop = recipe.loop
-    gpu = loop.device == "gpu" or (loop.device == "auto" and torch.cuda.is_available())
+    gpu = _on_gpu(loop)
     if gpu and torch.cuda.device_count() < loop.devices:
         raise UsageError(
             f"{loop.devices} GPU asked for, {torch.cuda.device_count()} found; "
@@ -179,7 +193,7 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
         num_nodes=loop.nodes,
         strategy=("ddp_find_unused_parameters_true" if thaws else "ddp") if several else "auto",
         max_epochs=loop.epochs,
-        precision=PRECISIONS[loop.precision],
+        precision=PRECISIONS[precision_of(loop)],
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=callbacks,
         logger=_loggers(recipe, folder),
@@ -233,6 +247,7 @@ def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seco
         "epochs": last["epoch"] + 1,
         str(chooser.monitor): float(chooser.best_model_score or 0),
         "seconds": round(seconds),
+        "precision": precision_of(recipe.loop),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {platform.machine()}",
         "mien": commit(),
         "python": platform.python_version(),
