@@ -18,8 +18,8 @@ from gate_boxes import BOXES
 RECIPES = Path(__file__).parent
 TEACHERS = ("mien-compact", "fer2013-cnn-100")
 SIZES = ("mien-base", "mien-small", "mien-nano")
-SEARCH_EPOCHS = 8
-"""Of the gate that only searches: what it takes for faces is wanted, not its last tenth of a percent."""
+SEARCH = ("loop.epochs=8", "data.test=''")
+"""The gate that only searches: what it takes for faces is wanted, not its last tenth of a percent, and no test."""
 
 
 def main() -> None:
@@ -44,7 +44,8 @@ def main() -> None:
 
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
     for size in SIZES:
-        run = work.run(size, RECIPES / f"{size}.toml", everything, teachers=teachers)
+        models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
+        run = work.run(size, RECIPES / f"{size}.toml", everything, models)
         work.mien("export", run, "--data", everything, "--output", given.output / f"{size}.onnx", "--int8")
         if size == "mien-base":
             teachers = [run / "model.onnx", *teachers]
@@ -70,7 +71,7 @@ class Work:
         if not of_cascades.exists():
             call(sys.executable, RECIPES / "gate_search.py", sources[-1], of_cascades)
         table = self.table("gate-1.parquet", sources, of_cascades)
-        gate = self.run("gate-1", RECIPES / "gate-cnn.toml", table, epochs=SEARCH_EPOCHS) / "model.onnx"
+        gate = self.run("gate-1", RECIPES / "gate-cnn.toml", table, *SEARCH) / "model.onnx"
         if not boxes.exists():
             call(sys.executable, RECIPES / "gate_search.py", sources[-1], boxes, "--gate", gate, "--known", of_cascades)
         return boxes
@@ -82,18 +83,15 @@ class Work:
             call(sys.executable, RECIPES / "gate_data.py", *sources, path, "--boxes", boxes, *more)
         return path
 
-    def run(
-        self, name: str, recipe: Path, data: Path, *, epochs: int | None = None, teachers: list[Path] | None = None
-    ) -> Path:
-        """Train a recipe, or go on with it, and return the folder of the run; `epochs` are others than the recipe's."""
+    def run(self, name: str, recipe: Path, data: Path, *changes: str) -> Path:
+        """Train a recipe with some values changed, or go on with it, and return the folder of the run."""
         folder = self._folder / "runs" / name
-        changes = ["--set", f"seed={self._seed}"]
-        if self._epochs or epochs:
-            changes += ["--set", f"loop.epochs={self._epochs or epochs}"]
-        if teachers is not None:
-            changes += ["--set", f"teacher.models={[teacher.as_posix() for teacher in teachers]}"]
+        changes = (f"seed={self._seed}", *changes)
+        if self._epochs:
+            changes = (*changes, f"loop.epochs={self._epochs}")
+        settings = [word for change in changes for word in ("--set", change)]
         if not (folder / "scores.csv").exists():
-            self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *changes)
+            self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *settings)
         return folder
 
     def mien(self, *words: str | Path) -> None:
