@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from mien import export
 from mien.cli import app
 from mien.errors import WeightsError
+from mien.evaluation.predictions import predict
 from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
@@ -73,6 +75,19 @@ def test_a_file_that_differs_is_not_written(run, drawn_samples, tmp_path, monkey
     with pytest.raises(WeightsError, match="differs from PyTorch"):
         export.export_run(run.path, drawn_samples, tmp_path / "random.onnx")
     assert not (tmp_path / "random.onnx").exists()
+
+
+def test_an_answer_that_would_be_wrong_too_often_is_unsure(run, drawn_samples, tmp_path):
+    _, network = export.load_network(run)
+    right = export.torch_logits(network, drawn_samples.crops)["fer7"].argmax(axis=1)
+    wrong = np.arange(len(right)) % 3 == 0
+    samples = replace(drawn_samples, fer7=np.where(wrong, (right + 1) % 7, right))
+    head = export.export_run(run.path, samples, tmp_path / "random.onnx").head("fer7")
+    made = predict(Session(tmp_path / "random.onnx"), samples, head="fer7")
+    assert head.unsure_error == pytest.approx(0.2)
+    sure = made.scores.max(axis=1) >= head.unsure_below
+    assert 0 < sure.sum() < len(sure)
+    assert (made.scores.argmax(axis=1) != made.targets)[sure].mean() <= 0.2
 
 
 def test_the_prior_is_divided_out_within_the_graph(run, drawn_samples, tmp_path):

@@ -12,7 +12,7 @@ from torch import nn
 
 from mien.data.samples import Samples
 from mien.errors import WeightsError
-from mien.evaluation.calibration import fit_temperature
+from mien.evaluation.calibration import fit_temperature, with_unsure
 from mien.evaluation.metrics import metrics_of
 from mien.evaluation.multilabel import fit_gate_threshold, fit_thresholds
 from mien.evaluation.predictions import predict
@@ -37,8 +37,8 @@ PARITY_FACES = 500
 def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Samples | None = None) -> ModelCard:
     """Export the chosen weights of a run.
 
-    Temperatures and thresholds are fitted on the validation pictures, and the card's scores are measured on them; on
-    the int8 file where one is wanted.
+    Temperatures, thresholds and from where on an answer is unsure are fitted on the validation pictures, and the card's
+    scores are measured on them; on the int8 file where one is wanted.
 
     Args:
         run: folder of a finished run.
@@ -83,11 +83,13 @@ def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Sampl
         heads = tuple(_fitted(head, recipe.heads[head.name], session, validation) for head in card.heads)
         _add_card(temporary, replace(card, heads=heads))
         session = Session(temporary)
+        made = {head.name: predict(session, validation, head=head.name) for head in heads}
         scores = {
-            f"{split}/{head.name}/{metric}": value
-            for head in heads
-            for metric, value in metrics_of(predict(session, validation, head=head.name)).items()
+            f"{split}/{name}/{metric}": value
+            for name, predictions in made.items()
+            for metric, value in metrics_of(predictions).items()
         }
+        heads = tuple(with_unsure(head, made[head.name]) if head.task == "single" else head for head in heads)
         _add_card(temporary, replace(card, heads=heads, metrics=scores))
     return Session(target).card
 
