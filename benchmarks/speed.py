@@ -2,8 +2,9 @@
 
     python benchmarks/speed.py
 
-One thread, the shipped model: a face alone, faces in batches of 64, and the whole way from the bytes of
-examples/astronaut.jpg to the result with each detector that is here. Medians of CPU time. Writes results/speed.csv.
+One thread: a face alone and faces in batches of 64, by each shipped model with all its heads; and by the default one the
+whole way from the bytes of examples/astronaut.jpg to the result with each detector that is here. Medians of CPU time.
+Writes results/speed.csv.
 """
 
 import statistics
@@ -18,7 +19,8 @@ from measurements import write_rows
 from mien import Analyzer
 from mien.errors import WeightsError
 from mien.inference.session import Session
-from mien.inference.weights import DEFAULT_MODEL, emotion_model
+from mien.inference.weights import CATALOGUE, verified
+from mien.model_card import ModelCard
 
 PHOTO = Path(__file__).parent.parent / "examples" / "astronaut.jpg"
 
@@ -37,11 +39,15 @@ def median_cpu_ms(work: Callable[[], object], times: int) -> float:
 def main() -> None:
     """Measure the network, then the whole way."""
     cv2.setNumThreads(1)
-    session = Session(emotion_model(DEFAULT_MODEL), threads=1)
     crops = np.random.default_rng(0).integers(0, 256, (64, 1, 48, 48), dtype=np.uint8)
-    alone = median_cpu_ms(lambda: session.logits(crops[:1], ["fer7"]), 300)
-    batch = median_cpu_ms(lambda: session.logits(crops, ["fer7"]), 15) / 64
-    rows = [("one face", alone), ("a face in a batch of 64", batch)]
+    rows = []
+    for entry in CATALOGUE:
+        if entry.kind == "emotions":
+            session = Session(verified(entry.name), threads=1)
+            heads = [head.name for head in session.card.heads]
+            alone = median_cpu_ms(lambda s=session, h=heads: s.logits(crops[:1], h), 500)
+            batch = median_cpu_ms(lambda s=session, h=heads: s.logits(crops, h), 15) / 64
+            rows += [row(session.card, "one face", alone), row(session.card, "a face in a batch of 64", batch)]
     content = PHOTO.read_bytes()
     for detector in ("haar", "yunet"):
         try:
@@ -49,12 +55,15 @@ def main() -> None:
         except WeightsError as error:
             print(error)
             continue
-        rows.append((f"{PHOTO.name}, 512 x 512, {detector}", median_cpu_ms(lambda a=analyzer: a.analyze(content), 15)))
-    for what, cpu_ms in rows:
-        print(f"{cpu_ms:8.2f} ms  {what}")
-    card = session.card
-    facts = {"model": card.name, "sha256": card.sha256, "threads": 1}
-    print(write_rows("speed", [{"what": what, "cpu_ms": f"{cpu_ms:.2f}"} | facts for what, cpu_ms in rows]))
+        photo = median_cpu_ms(lambda a=analyzer: a.analyze(content), 15)
+        rows.append(row(analyzer.card, f"{PHOTO.name}, 512 x 512, {detector}", photo))
+    print(write_rows("speed", rows))
+
+
+def row(card: ModelCard, what: str, cpu_ms: float) -> dict[str, str]:
+    """Return a row of the results, after printing it."""
+    print(f"{cpu_ms:8.3f} ms  {card.name}: {what}")
+    return {"what": what, "cpu_ms": f"{cpu_ms:.3f}", "model": card.name, "sha256": card.sha256, "threads": "1"}
 
 
 if __name__ == "__main__":
