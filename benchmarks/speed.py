@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py
 
-One thread: a face alone and faces in batches of 64, by each shipped model with all its heads; and by the default one the
+One thread: a face alone and faces in batches of 64, by each shipped model with all its heads; by the default one the
 whole way from the bytes of examples/astronaut.jpg to the result with each detector that is here. Medians of CPU time.
 Writes results/speed.csv.
 """
