@@ -5,7 +5,7 @@
 On PublicTest, as it is and made worse in every way of `mien evaluate --robustness` (third of five strengths),
 candidates answer with one of the seven labels: the mean of the probabilities of the seven-class head and of the votes
 head (without contempt, renormalised), weighted, then divided by the training labels' frequencies to some power and
-renormalised. What counts is the mean of the balanced accuracies. Writes default_answer.csv.
+renormalised. What counts is the mean of the balanced accuracies. Writes results/default_answer_MODEL.csv.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main() -> None:
                         "balanced_accuracy": f"{balanced_accuracy_score(public.fer7, answer):.4f}",
                     }
                 )
-    write_rows("default_answer", rows)
+    write_rows(f"default_answer_{session.card.name}", rows)
     print("votes  power  balanced: mean  as they are   accuracy: mean  as they are")
     for share in VOTES_SHARES:
         for power in POWERS:

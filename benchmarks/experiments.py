@@ -4,7 +4,8 @@
 
 Reads the finished runs in the folder, the recipe as run included, of recipes that repeat something published, and
 writes results/experiments.csv: one row for each head on the test split. A run of a part of the data, or of fewer epochs
-than its recipe says, is marked as a trial: it shows that the recipe runs, and nothing else.
+than its recipe says, is marked as a trial: it shows that the recipe runs, and nothing else. Rows of recipes that
+have no run in the folder stay as they are.
 """
 
 import argparse
@@ -41,13 +42,17 @@ def main() -> None:
         folder = RunFolder(file.parent)
         if read_recipe(folder.recipe).published:
             found += rows_of(folder)
-    columns = list(dict.fromkeys(key for row in found for key in row))
     path = RESULTS / "experiments.csv"
+    with path.open(newline="", encoding="utf-8") as earlier:
+        here = {row["recipe"] for row in found}
+        found += [row for row in csv.DictReader(earlier) if row["recipe"] not in here]
+    found.sort(key=lambda row: row["recipe"])
+    columns = list(dict.fromkeys(key for row in found for key in row))
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as target:
         writer = csv.DictWriter(target, columns, restval="")
         writer.writeheader()
         writer.writerows(found)
-    print(f"{len(found)} rows: {path}")
+    print(f"{len(found)} rows, {len(here)} recipes read: {path}")
 
 
 def rows_of(folder: RunFolder) -> list[dict[str, str]]:
