@@ -231,7 +231,6 @@ SOURCES = {
 """What `gate_sources.csv` calls them, and what readers are told."""
 
 TABLES: dict[str, Callable[[], str]] = {
-    "models": models,
     "accuracy": accuracy,
     "detectors": detectors,
     "speed": speed,
