@@ -231,6 +231,7 @@ SOURCES = {
 """What `gate_sources.csv` calls them, and what readers are told."""
 
 TABLES: dict[str, Callable[[], str]] = {
+    "models": models,
     "accuracy": accuracy,
     "detectors": detectors,
     "speed": speed,

@@ -61,6 +61,15 @@ CATALOGUE = (
         about="Small SE-ResNet, 48x48 gray, heads fer7 and ferplus8; trained by mien on FER-2013 with FER+ votes.",
     ),
     WeightFile(
+        name="mien-nano",
+        kind="emotions",
+        file="mien-nano.onnx",
+        sha256="a0bbabc3d4fcf64a917299d0863e573dd4b3ee96b72c63d0f91e272aa8f6d0fb",
+        size=468_930,
+        license="MIT",
+        about="Tiny ResNet, int8, 48x48 gray, heads fer7, ferplus8, multilabel8, face; by mien on FER-2013 and FER+.",
+    ),
+    WeightFile(
         name="yunet",
         kind="detector",
         file="face_detection_yunet_2023mar.onnx",
