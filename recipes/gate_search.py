@@ -116,12 +116,16 @@ def _mistakes(
 
 
 class Search:
-    """Faces and false alarms of cascades."""
+    """Faces and false alarms of cascades.
 
-    def __init__(self) -> None:
-        cv2.setNumThreads(1)  # one process a core searches
-        self._judge = EagerYuNet(verified("yunet"))
-        self._cascades = (EagerHaar(), EagerDefaultHaar(), EagerAltHaar())
+    Args:
+        judge: says what is a face.
+        cascades: whose false alarms are wanted; the first one, mien's own, searches mirrored views too.
+    """
+
+    def __init__(self, judge: YuNet, cascades: tuple[EagerHaar, ...]) -> None:
+        self._judge = judge
+        self._cascades = cascades
 
     def boxes(self, number: int, photo: NDArray[np.uint8], *, held_out: bool) -> Iterator[Found]:
         """Yield the faces of a photograph, and what the cascades cut out of its views that touches none."""
@@ -165,7 +169,8 @@ class EarlierGate:
 
 @cache
 def _search() -> Search:
-    return Search()
+    cv2.setNumThreads(1)  # one process a core searches
+    return Search(EagerYuNet(verified("yunet")), (EagerHaar(), EagerDefaultHaar(), EagerAltHaar()))
 
 
 @cache

@@ -82,8 +82,7 @@ def test_what_touches_a_face_is_no_false_alarm_in_any_view(script, monkeypatch):
     search = script("gate_search")
     photo = np.zeros((200, 200, 3), np.uint8)
     monkeypatch.setattr(search, "faces_however_turned", lambda judge, photo: [Box(10, 10, 20, 20)])
-    found = object.__new__(search.Search)
-    found._judge, found._cascades = None, (Claims(), Claims())
+    found = search.Search(None, (Claims(), Claims()))
     for held_out, views in ((True, 8), (False, 16)):
         alarms = [each for each in found.boxes(7, photo, held_out=held_out) if each.by != "yunet"]
         # Two claims of each cascade in each view; the first lies on the face in the photograph and when it is enlarged.
