@@ -3,9 +3,10 @@
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
 The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
-that only searches); then the teachers are trained, then mien-base, which learns from them, then mien-small and
-mien-nano, which learn from it; each is exported in int8. What is finished is left as it is, and an interrupted training
-goes on: give the same command again. Everything lies in one folder; on two CPU cores it takes days, on a GPU hours.
+that only searches); then the teachers are trained, then mien-base, which begins with the weights of one and learns from
+all, then mien-small and mien-nano, which learn from it; each is exported in int8. What is finished is left as it is,
+and an interrupted training goes on: give the same command again. Everything lies in one folder; on two CPU cores it
+takes days, on a GPU hours.
 """
 
 import argparse
@@ -44,8 +45,10 @@ def main() -> None:
 
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
     for size in SIZES:
-        models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
-        run = work.run(size, RECIPES / f"{size}.toml", everything, models)
+        changes = [f"teacher.models={[teacher.as_posix() for teacher in teachers]}"]
+        if size == "mien-base":
+            changes.append(f"start={teachers[0].parent.as_posix()}")
+        run = work.run(size, RECIPES / f"{size}.toml", everything, *changes)
         work.mien("export", run, "--data", everything, "--output", given.output / f"{size}.onnx", "--int8")
         if size == "mien-base":
             teachers = [run / "model.onnx", *teachers]

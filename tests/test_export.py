@@ -19,6 +19,7 @@ from mien.model_card import FER2013_CROP
 from mien.training.networks.building import build_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.starting import start_from
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
 
@@ -107,31 +108,12 @@ def test_the_prior_is_divided_out_within_the_graph(run, drawn_samples, tmp_path)
     assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
 
 
-def unfolded(weights, network):
-    """The state of a network, out of an ONNX file in which each batch norm is folded into its convolution."""
-    state = network.state_dict()
-    norm_of = {"stem.0": "stem.1", "conv1": "norm1", "conv2": "norm2", "shortcut.1": "shortcut.2"}
-    for name in list(state):
-        if name in weights:
-            state[name] = torch.from_numpy(weights[name].copy())
-        if f"{name}_bias" in weights:
-            convolution = name.removesuffix(".weight")
-            (ending,) = (ending for ending in norm_of if convolution.endswith(ending))
-            norm = convolution.removesuffix(ending) + norm_of[ending]
-            state[f"{norm}.bias"] = torch.from_numpy(weights[f"{name}_bias"].copy())
-            state[f"{norm}.weight"] = torch.ones_like(state[f"{norm}.weight"])
-            state[f"{norm}.running_mean"] = torch.zeros_like(state[f"{norm}.weight"])
-            state[f"{norm}.running_var"] = torch.full_like(state[f"{norm}.weight"], 1 - 1e-5)  # PyTorch adds the 1e-5
-    return state
-
-
 def test_the_shipped_file_is_what_pytorch_computes_on_500_real_faces(public_test):
     """The weights are read back out of the ONNX file, so the test needs no checkpoint of the training."""
     path = emotion_model("mien-compact")
-    weights = {entry.name: onnx.numpy_helper.to_array(entry) for entry in onnx.load(path).graph.initializer}
     recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "mien-compact.toml")
     network = build_network(recipe)
-    network.load_state_dict(unfolded(weights, network))
+    start_from(network, "mien-compact", public_test.crops)
     crops = public_test.crops[:500]
     expected = export.torch_logits(network, crops)
     for name, found in zip(expected, Session(path).logits(crops, list(expected)), strict=True):

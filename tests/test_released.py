@@ -53,10 +53,13 @@ def test_the_gate_then_teachers_then_sizes(pipeline):
     trained = {command[1].rsplit("/")[-1]: command for command in commands if command[0] == "train"}
     for name in trained:
         assert (SCRIPT.parent / name).is_file()
+    assert trained["mien-base.toml"][-1].endswith("runs/mien-compact")
     taught = trained["mien-nano.toml"][-1]
     assert taught.startswith("teacher.models=['")
     assert "runs/mien-base/model.onnx" in taught
-    assert "mien-base" not in trained["mien-base.toml"][-1]
+    taught = trained["mien-base.toml"][-3]
+    assert taught.startswith("teacher.models=['")
+    assert "mien-base" not in taught
 
 
 def test_a_search_ends_in_the_boxes_of_cascades_and_gates(pipeline):

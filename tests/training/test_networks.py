@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mien.errors import RecipeError, UsageError, WeightsError
 from mien.training.model_recipe import Compact, Lean
-from mien.training.networks.building import build_network, start_from
+from mien.training.networks.building import build_network
 from mien.training.networks.compact import CompactNet
 from mien.training.networks.ensemble import Average
 from mien.training.networks.lean import LeanNet
@@ -145,38 +145,3 @@ class TestBackbone:
     def test_pictures_that_are_too_small(self):
         with pytest.raises(WeightsError, match=r"give it a larger model.size"):
             build({"kind": "timm", "backbone": "inception_resnet_v2", "pretrained": False})
-
-
-class TestStart:
-    @pytest.fixture
-    def kept(self, tmp_path):
-        network = build(LEAN, seed=5)
-        save_file(network.state_dict(), tmp_path / "best.safetensors")
-        return tmp_path, network.eval()
-
-    def test_a_run_s_folder_or_its_file(self, kept):
-        folder, old = kept
-        for start in (folder, folder / "best.safetensors"):
-            new = build(LEAN, seed=6).eval()
-            start_from(new, str(start))
-            assert torch.equal(new(PIXELS)["fer7"], old(PIXELS)["fer7"])
-
-    def test_other_heads_begin_fresh(self, kept):
-        folder, old = kept
-        recipe = Recipe(name="a", heads={"fer7": {}, "ferplus8": {"target": "votes"}}, model=LEAN, seed=6)
-        new = build_network(recipe)
-        fresh = new.heads["ferplus8"].weight.clone()
-        start_from(new, str(folder))
-        assert torch.equal(new.eval()(PIXELS)["fer7"], old(PIXELS)["fer7"])
-        assert torch.equal(new.heads["ferplus8"].weight, fresh)
-
-    def test_weights_that_do_not_fit(self, kept, tmp_path):
-        wider = build({**LEAN, "widths": [8, 24]})
-        with pytest.raises(WeightsError, match=r"no weights of this recipe's network \(.*size mismatch"):
-            start_from(wider, str(kept[0]))
-        with pytest.raises(WeightsError, match=r"best\.safetensors does not exist; name the folder"):
-            start_from(wider, str(tmp_path / "gone" / "best.safetensors"))
-        broken = tmp_path / "broken.safetensors"
-        broken.write_bytes(b"x" * 40)
-        with pytest.raises(WeightsError, match=r"no weights of this recipe's network"):
-            start_from(wider, str(broken))

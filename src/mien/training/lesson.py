@@ -13,9 +13,10 @@ from mien.errors import TrainingError
 from mien.training.augment import augment, cutmix, mixup
 from mien.training.batches import Batch, Batches, Pictures
 from mien.training.losses import class_balance, head_loss, head_score
-from mien.training.networks.building import build_network, start_from
+from mien.training.networks.building import build_network
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
+from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
 from mien.training.teaching import blended
 
@@ -59,7 +60,7 @@ class Lesson(lightning.LightningModule):
         check_classes(learnt, recipe, split=recipe.data.training)
         network = build_network(recipe, load=load)
         if load and recipe.start:
-            start_from(network, recipe.start)
+            start_from(network, recipe.start, training.crops)
         self.network = network.to(memory_format=torch.channels_last)
         self._balance = {name: class_balance(self._training.targets[name], head) for name, head in recipe.heads.items()}
         self._learnt: list[tuple[dict[str, Tensor], Targets]] = []  # the answers of this epoch's batches

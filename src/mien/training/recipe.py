@@ -251,8 +251,9 @@ class Recipe(Section):
         published: what the project that it repeats published; empty for experiments of our own.
         seed: of everything random.
         model: the network.
-        start: weights to begin with: the folder of a finished run, or a .safetensors file of one. The network must be
-            the same; heads that the file lacks begin fresh. Empty begins with random weights.
+        start: weights to begin with: the folder of a finished run, a .safetensors file of one, a float32 .onnx file
+            made by ``mien export``, or the name of a shipped model. The network must be the same; heads that the file
+            lacks begin fresh. Empty begins with random weights.
         crop: what it sees.
         data: which rows are used for what.
         teacher: trained models to learn from as well.

@@ -1,11 +1,9 @@
 """A recipe -> its network."""
 
-from pathlib import Path
-
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from mien.errors import RecipeError, WeightsError
 from mien.training.model_recipe import Backbone, Cnn, Compact, Ensemble, Lean, Mlp
@@ -52,38 +50,6 @@ def build_network(recipe: Recipe, *, load: bool = True) -> nn.Module:
 
             return BackboneNet(model, heads, crop_size=size, load=load)
         return _ensemble(model, recipe)
-
-
-def start_from(network: nn.Module, start: str) -> None:
-    """Give a network the weights of a finished run to begin with.
-
-    Args:
-        network: gets them in place; its heads that the weights lack stay as they are.
-        start: the folder of a run, or a .safetensors file.
-
-    Raises:
-        WeightsError: there are no such weights, or they are of another architecture.
-    """
-    path = Path(start)
-    file = RunFolder(path).weights if path.is_dir() else path
-    if not file.is_file():
-        raise WeightsError(f"start = {start!r}: {file} does not exist; name the folder of a finished run")
-    try:
-        weights = load_file(file)
-        own = network.state_dict()
-        fresh = {name for name in own if name.startswith("heads.") and name not in weights}
-        network.load_state_dict({name: own[name] for name in fresh} | _of_heads(weights, own))
-    except (RuntimeError, OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(
-            f"start = {start!r}: are no weights of this recipe's network ({reason}); "
-            "give [model] the values of the run that they come from"
-        ) from error
-
-
-def _of_heads(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    # Heads that the recipe does not want are left behind; anything else that does not fit is an error.
-    return {name: value for name, value in weights.items() if name in own or not name.startswith("heads.")}
 
 
 def load_network(folder: RunFolder) -> tuple[Recipe, nn.Module]:
