@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mien.errors import OutputError, PictureError, UsageError
+from mien.inference.weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ def analyze(
     ] = "auto",
     model: Annotated[
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = "mien-compact",
+    ] = DEFAULT_MODEL,
     labels: Annotated[
         str | None,
         typer.Option(

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.inference.weights import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from mien.explain import Explanation, Maps
     from mien.model_card import CropSpec
@@ -29,7 +31,7 @@ def explain(
     ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = "mien-compact",
+    ] = DEFAULT_MODEL,
     labels: Annotated[str | None, typer.Option("--labels", "-l", help="The head that answers, such as fer7.")] = None,
     detector: Annotated[str, typer.Option("--detector", "-d", help="yunet, haar, auto, or whole.")] = "auto",
     run: Annotated[

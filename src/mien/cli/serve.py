@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.errors import OutputError, UsageError, import_extra
+from mien.inference.weights import DEFAULT_MODEL
 
 GRACE_S = 10
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -22,7 +23,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes any free one.")] = 8000,
     model: Annotated[
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = "mien-compact",
+    ] = DEFAULT_MODEL,
     detector: Annotated[
         str, typer.Option("--detector", "-d", help="[b]auto[/], [b]yunet[/], [b]haar[/] or [b]whole[/].")
     ] = "auto",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mien.errors import UsageError
+from mien.inference.weights import DEFAULT_MODEL
 
 
 def video(
@@ -71,7 +72,7 @@ def video(
     ] = "auto",
     model: Annotated[
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = "mien-compact",
+    ] = DEFAULT_MODEL,
     labels: Annotated[
         str | None,
         typer.Option(
