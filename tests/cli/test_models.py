@@ -1,6 +1,6 @@
 import json
 
-from mien.inference.weights import CATALOGUE
+from mien.inference.weights import CATALOGUE, DEFAULT_MODEL
 
 
 def test_list_names_all_and_says_what_is_missing(mien, own_home, monkeypatch):
@@ -13,7 +13,7 @@ def test_list_names_all_and_says_what_is_missing(mien, own_home, monkeypatch):
 
 def test_show_prints_the_card(mien, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    code, out, _ = mien("models", "show", "mien-compact")
+    code, out, _ = mien("models", "show", DEFAULT_MODEL)
     assert code == 0
     for text in ("head fer7", "head ferplus8", "temperature", "PublicTest/fer7/accuracy", "MIT", CATALOGUE[0].sha256):
         assert text in out

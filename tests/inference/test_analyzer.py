@@ -38,7 +38,7 @@ def test_the_astronaut_smiles(analyzer, astronaut):
     (found,) = result
     assert found.emotions.top == "happiness"
     assert sum(found.emotions.probabilities) == pytest.approx(1)
-    assert found.face_probability is None
+    assert found.face_probability > 0.99
     assert found.unsure is False
 
 
@@ -58,7 +58,8 @@ def test_all_ways_in_give_bit_identical_scores(analyzer, astronaut, astronaut_pi
     assert [result.source for result in results] == [str(astronaut), None, None, None]
 
 
-def test_many_faces_are_one_call(analyzer, astronaut_pixels, calls):
+def test_many_faces_are_one_call(astronaut_pixels, calls):
+    analyzer = mien.Analyzer(detector="haar", model="mien-compact")  # without a gate, which has calls of its own
     wall = np.tile(astronaut_pixels[40:200, 150:300], (4, 4, 1))
     results = analyzer.analyze_many([wall] * 4)
     assert sum(len(result) for result in results) == 64
@@ -102,7 +103,7 @@ def test_one_bad_picture_raises_or_is_reported(analyzer, astronaut, tmp_path):
 def test_labels_choose_the_head(astronaut):
     result = mien.Analyzer(detector="haar", labels="ferplus8").analyze(astronaut)
     assert "contempt" in result.faces[0].emotions
-    with pytest.raises(mien.UsageError, match="unknown head of model mien-compact 'fer9': it is one of fer7, ferplus8"):
+    with pytest.raises(mien.UsageError, match="unknown head of model mien-base 'fer9': it is one of fer7, ferplus8"):
         mien.Analyzer(labels="fer9")
 
 

@@ -90,7 +90,7 @@ class TestAnalyzer:
         assert VideoAnalyzer(analyzer).replay(result).faces[0].face_probability == face.face_probability
 
     def test_the_cascade_is_eager_where_there_is_a_gate(self, monkeypatch, own_home):
-        plain = mien.Analyzer(detector="haar").detector
+        plain = mien.Analyzer(detector="haar", model="mien-compact").detector
         assert type(plain) is Haar
         monkeypatch.setattr(module, "Session", BrightIsFace)
         gated = mien.Analyzer(detector="haar").detector

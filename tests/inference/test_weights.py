@@ -116,7 +116,7 @@ def test_a_home_that_cannot_be_written(tmp_path, monkeypatch, yunet_file):
 def test_unknown_names():
     with pytest.raises(UsageError, match="unknown model 'resnet'"):
         weights.find("resnet")
-    with pytest.raises(UsageError, match="unknown model 'yunet': it is one of mien-compact"):
+    with pytest.raises(UsageError, match="unknown model 'yunet': it is one of mien-base"):
         weights.emotion_model("yunet")
     with pytest.raises(WeightsError, match=r"none\.onnx: no such weight file"):
         weights.emotion_model("some/none.onnx")

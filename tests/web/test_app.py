@@ -12,8 +12,8 @@ from tests.web.conftest import open_client
 
 def test_models_say_what_can_be_asked_for(client):
     answer = client.get("/v1/models").json()
-    assert [head["name"] for head in answer["models"][0]["heads"]] == ["fer7", "ferplus8"]
-    assert answer["default"] == {"model": "mien-compact", "labels": "fer7", "detector": "haar"}
+    assert [head["name"] for head in answer["models"][0]["heads"]] == ["fer7", "ferplus8", "multilabel8"]
+    assert answer["default"] == {"model": "mien-base", "labels": "fer7", "detector": "haar"}
     assert "haar" in answer["detectors"]
     assert answer["limits"]["max_pixels"] == 50_000_000
 

@@ -49,7 +49,10 @@ def analyze(
     labels: Annotated[
         str | None,
         typer.Option(
-            "--labels", "-l", help="[b]fer7[/] (seven emotions, the default) or [b]ferplus8[/] (with contempt)."
+            "--labels",
+            "-l",
+            help="[b]fer7[/] (seven emotions, the default), [b]ferplus8[/] (with contempt) or "
+            "[b]multilabel8[/] (several a face).",
         ),
     ] = None,
     min_confidence: Annotated[

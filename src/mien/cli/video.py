@@ -76,7 +76,10 @@ def video(
     labels: Annotated[
         str | None,
         typer.Option(
-            "--labels", "-l", help="[b]fer7[/] (seven emotions, the default) or [b]ferplus8[/] (with contempt)."
+            "--labels",
+            "-l",
+            help="[b]fer7[/] (seven emotions, the default), [b]ferplus8[/] (with contempt) or "
+            "[b]multilabel8[/] (several a face).",
         ),
     ] = None,
     max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger frames.")] = 100.0,

@@ -16,7 +16,7 @@ import platformdirs
 from mien.errors import OutputError, WeightsError, unknown_name
 from mien.files import written_whole
 
-DEFAULT_MODEL = "mien-compact"
+DEFAULT_MODEL = "mien-base"
 
 SHIPPED = Path(__file__).parent / "files"
 
@@ -51,6 +51,15 @@ class WeightFile:
 
 
 CATALOGUE = (
+    WeightFile(
+        name="mien-base",
+        kind="emotions",
+        file="mien-base.onnx",
+        sha256="54c6283f0e75c391bb95f0a3e70099e4de837c3c680343571f69bd3bbe141c93",
+        size=1_744_318,
+        license="MIT",
+        about="SE-ResNet, int8, 48x48 gray, heads fer7, ferplus8, multilabel8 and face; by mien on FER-2013 and FER+.",
+    ),
     WeightFile(
         name="mien-compact",
         kind="emotions",

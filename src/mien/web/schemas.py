@@ -27,7 +27,7 @@ PICTURE: dict[str, Any] = {
     "source": "astronaut.jpg",
     "width": 512,
     "height": 512,
-    "model": "mien-compact",
+    "model": "mien-base",
     "faces": [FACE],
 }
 JOB: dict[str, Any] = {
@@ -46,7 +46,7 @@ FRAME: dict[str, Any] = {
     "time_s": 2.28,
     "width": 640,
     "height": 360,
-    "model": "mien-compact",
+    "model": "mien-base",
     "faces": [
         {"track_id": 1, "label": "happiness", "label_confidence": 0.95, **FACE, "smoothed": FACE["emotions"]},
     ],
@@ -55,7 +55,7 @@ FRAME: dict[str, Any] = {
 MODELS: dict[str, Any] = {
     "models": [
         {
-            "name": "mien-compact",
+            "name": "mien-base",
             "license": "MIT",
             "trained_on": "FER-2013 Training",
             "sha256": "e4a5c6...",
@@ -65,7 +65,7 @@ MODELS: dict[str, Any] = {
         }
     ],
     "detectors": ["haar", "yunet", "whole"],
-    "default": {"model": "mien-compact", "labels": "fer7", "detector": "yunet"},
+    "default": {"model": "mien-base", "labels": "fer7", "detector": "yunet"},
     "limits": {"max_bytes": 33554432, "max_film_bytes": 268435456, "max_pixels": 50000000},
 }
 
@@ -152,7 +152,7 @@ class ErrorShape(BaseModel):
 
 
 Model = Annotated[
-    str | None, Query(description="A name of GET /v1/models; the server's default without.", examples=["mien-compact"])
+    str | None, Query(description="A name of GET /v1/models; the server's default without.", examples=["mien-base"])
 ]
 Labels = Annotated[
     str | None,
