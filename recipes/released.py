@@ -18,7 +18,7 @@ from gate_boxes import BOXES
 
 RECIPES = Path(__file__).parent
 TEACHERS = ("mien-compact", "fer2013-cnn-100")
-SIZES = ("mien-base", "mien-small", "mien-nano")
+PUPILS = ("mien-small", "mien-nano")
 SEARCH = ("loop.epochs=8", "data.test=''")
 """The gate that only searches: what it takes for faces is wanted, not its last tenth of a percent, and no test."""
 
@@ -44,14 +44,9 @@ def main() -> None:
     work.run("gate-cnn", RECIPES / "gate-cnn.toml", table)
 
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
-    for size in SIZES:
-        changes = [f"teacher.models={[teacher.as_posix() for teacher in teachers]}"]
-        if size == "mien-base":
-            changes.append(f"start={teachers[0].parent.as_posix()}")
-        run = work.run(size, RECIPES / f"{size}.toml", everything, *changes)
-        work.mien("export", run, "--data", everything, "--output", given.output / f"{size}.onnx", "--int8")
-        if size == "mien-base":
-            teachers = [run / "model.onnx", *teachers]
+    base = work.release("mien-base", everything, teachers, f"start={teachers[0].parent.as_posix()}")
+    for name in PUPILS:
+        work.release(name, everything, [base, *teachers])
 
 
 class Work:
@@ -96,6 +91,13 @@ class Work:
         if not (folder / "scores.csv").exists():
             self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *settings)
         return folder
+
+    def release(self, name: str, data: Path, teachers: list[Path], *changes: str) -> Path:
+        """Train a released model with teachers, export it in int8, and return it in float32, to teach others."""
+        models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
+        run = self.run(name, RECIPES / f"{name}.toml", data, models, *changes)
+        self.mien("export", run, "--data", data, "--output", self._folder / f"{name}.onnx", "--int8")
+        return run / "model.onnx"
 
     def mien(self, *words: str | Path) -> None:
         """Call mien."""

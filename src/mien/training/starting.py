@@ -27,9 +27,6 @@ The batch norm undoes any scale, so an exported file does not keep it; but the s
 of the optimiser turns them. Trained networks of this size have 1 to 2.5.
 """
 
-EPSILON = 1e-5
-"""What mien's batch norms add to the variance: PyTorch's default."""
-
 MEASURED = 4096
 """Crops that the statistics of unfolded batch norms are measured on."""
 
@@ -86,7 +83,7 @@ def _of_heads(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, T
 def _exported_weights(file: Path) -> dict[str, Tensor]:
     try:
         graph = onnx.load(str(file)).graph
-    except Exception as error:  # protobuf's errors share no class that onnx names
+    except Exception as error:  # what is no ONNX makes protobuf raise an error of its own, which onnx does not name
         raise WeightsError(f"{file}: is no ONNX file; name one made by `mien export`") from error
     if any(node.op_type == "DequantizeLinear" for node in graph.node):
         raise WeightsError(f"{file}: is quantized to int8, too coarse to train on; export its run again without --int8")
@@ -111,8 +108,9 @@ def _unfold(network: nn.Module, file: Path, crops: NDArray[np.uint8]) -> None:
             raise WeightsError(f"{file} has no {name}; give [model] the values that it was trained with")
     network.load_state_dict(loaded)
     chosen = np.random.default_rng(0).permutation(len(crops))[:MEASURED]
+    norms = _norms(network)
     for norm, (mean, variance) in _statistics(network, pairs, crops[chosen]).items():
-        _put_back(network.get_submodule(norm), network.get_submodule(pairs[norm]), mean, variance)
+        _put_back(norms[norm], network.get_submodule(pairs[norm]), mean, variance)
     network.train(was_training)
 
 
@@ -160,9 +158,13 @@ def _statistics(
 def _before_norms(network: nn.Module, call: Callable[[str, Tensor], None]) -> list[RemovableHandle]:
     return [
         module.register_forward_pre_hook(lambda _, inputs, name=name: call(name, inputs[0]))
-        for name, module in network.named_modules()
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        for name, module in _norms(network).items()
     ]
+
+
+def _norms(network: nn.Module) -> dict[str, nn.BatchNorm1d | nn.BatchNorm2d]:
+    modules = network.named_modules()
+    return {name: module for name, module in modules if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)}
 
 
 def _look(network: nn.Module, crops: NDArray[np.uint8], hooks: list[RemovableHandle]) -> None:
@@ -179,12 +181,12 @@ def _idle(part: str, value: Tensor) -> Tensor:
     return torch.ones_like(value) if part in ("weight", "running_var") else torch.zeros_like(value)
 
 
-def _put_back(norm: nn.Module, layer: nn.Module, mean: Tensor, variance: Tensor) -> None:
+def _put_back(norm: nn.BatchNorm1d | nn.BatchNorm2d, layer: nn.Module, mean: Tensor, variance: Tensor) -> None:
     """Make a batch norm normalise what it gets and undo it, and the layer's weights as large as trained ones."""
     filters = layer.get_parameter("weight")
     scale = NORM / filters.flatten(1).norm(dim=1).square().mean().sqrt()
     filters.mul_(scale)
     norm.get_buffer("running_mean").copy_(mean * scale)
     norm.get_buffer("running_var").copy_(variance * scale.square())
-    norm.get_parameter("weight").copy_((variance * scale.square() + EPSILON).sqrt() / scale)
+    norm.get_parameter("weight").copy_((variance * scale.square() + norm.eps).sqrt() / scale)
     norm.get_parameter("bias").add_(mean)
