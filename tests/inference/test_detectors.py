@@ -67,6 +67,13 @@ def test_haar_on_the_astronaut(astronaut_pixels):
     assert face.landmarks is None
 
 
+def test_haar_leaves_smaller_faces_than_wanted(astronaut_pixels):
+    (face,) = Haar().find_faces(astronaut_pixels)
+    side = round(face.box.width)
+    assert len(Haar().find_faces(astronaut_pixels, smallest=side - 20)) == 1
+    assert Haar().find_faces(astronaut_pixels, smallest=side + 40) == []
+
+
 def test_yunet_gives_landmarks_in_the_documented_order(astronaut_pixels, yunet):
     (face,) = yunet.find_faces(astronaut_pixels)
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks

@@ -37,8 +37,8 @@ class Boxes:
     def __init__(self, *boxes):
         self.faces = [Face(Box(*box), score) for *box, score in boxes]
 
-    def find_faces(self, picture):
-        return self.faces
+    def find_faces(self, picture, *, smallest=0):
+        return [face for face in self.faces if face.box.width >= smallest]
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_dark_candidates_are_taken_out(picture):
     bright, dark = (22.0, 22.0, 38.0, 38.0, 0.5), (200.0, 100.0, 260.0, 160.0, 0.9)
     found = Gated(Boxes(dark, bright), BrightIsFace(), GATE).find_faces(picture)
     assert [(face.box.x1, face.score) for face in found] == [(22.0, 0.5)]
+
+
+def test_smaller_faces_than_wanted_are_not_looked_for(picture):
+    small, large = (42.0, 42.0, 78.0, 78.0, 0.9), (120.0, 20.0, 190.0, 90.0, 0.5)
+    picture[20:90, 120:190] = 200
+    gated = Gated(Boxes(small, large), BrightIsFace(), GATE)
+    assert len(gated.find_faces(picture)) == 2
+    assert [face.box.x1 for face in gated.find_faces(picture, smallest=50)] == [120.0]
 
 
 def test_of_a_window_within_a_face_the_likelier_one_stays(picture):

@@ -27,8 +27,16 @@ class Detector(Protocol):
 
     name: str
 
-    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces of a (height, width, 3) uint8 RGB picture, the surest first."""
+    def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
+        """Find faces.
+
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            smallest: faces of fewer pixels a side are not wanted; where leaving them out saves time, they are.
+
+        Returns:
+            The faces, the surest first.
+        """
         ...
 
 
@@ -58,14 +66,15 @@ class Haar:
             raise WeightsError(f"{self._file}: this OpenCV has no Haar cascades; install opencv-python-headless<5")
         return cascade
 
-    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
-        """Return upright frontal faces, the surest first; their boxes are square."""
+    def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
+        """Return upright frontal faces of at least so many pixels, the surest first; their boxes are square."""
+        smallest = max(smallest, self.SMALLEST_FACE)
         with self._cascades.lent() as cascade:
             boxes, windows = cascade.detectMultiScale2(
                 cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY),
                 scaleFactor=self.SCALE_STEP,
                 minNeighbors=self.AGREEING_WINDOWS,
-                minSize=(self.SMALLEST_FACE, self.SMALLEST_FACE),
+                minSize=(smallest, smallest),
             )
         faces = [
             Face(Box(float(x), float(y), float(x + width), float(y + height)), float(count / (count + 3)))
@@ -113,8 +122,8 @@ class YuNet:
         except cv2.error as error:
             raise WeightsError(f"{self._file}: OpenCV cannot open it; pull it again: mien models pull yunet") from error
 
-    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces with their landmarks, the surest first."""
+    def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
+        """Return the faces, however small, with their landmarks, the surest first."""
         longest = max(picture.shape[:2])
         faces = self._look(picture, min(self.LONGEST_SIDE, longest))
         if longest > 2 * self.CLOSE_UP_SIDE:
@@ -160,7 +169,7 @@ class Whole:
     def __init__(self, spec: CropSpec) -> None:
         self._spec = spec
 
-    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
+    def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
         """Return one face whose crop is the picture."""
         return [whole_face(picture, self._spec)]
 

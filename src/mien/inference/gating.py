@@ -33,9 +33,9 @@ class Gated:
         self._session = session
         self._gate = gate
 
-    def find_faces(self, picture: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces, the surest for the detector first."""
-        candidates = self._detector.find_faces(picture)
+    def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
+        """Return the faces, the surest for the detector first; see `Detector.find_faces`."""
+        candidates = self._detector.find_faces(picture, smallest=smallest)
         if not candidates:
             return []
         crops = crop_faces(picture, candidates, self._session.card.crop)

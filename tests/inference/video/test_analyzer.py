@@ -72,14 +72,14 @@ def test_the_whole_frame_is_searched_in_every_nth_only(analyzer, film, monkeypat
     shapes = []
     find_faces = analyzer.detector.find_faces
 
-    def seen(picture):
-        shapes.append(picture.shape[:2])
-        return find_faces(picture)
+    def seen(picture, *, smallest=0):
+        shapes.append((*picture.shape[:2], smallest))
+        return find_faces(picture, smallest=smallest)
 
     monkeypatch.setattr(analyzer.detector, "find_faces", seen)
     VideoAnalyzer(analyzer, VideoSettings(detect_every=4)).step(film[:9])
-    assert shapes.count((240, 420)) == 3
-    assert shapes.count((160, 160)) == 6
+    assert shapes.count((240, 420, 0)) == 3
+    assert shapes.count((160, 160, 40)) == 6  # a face is 80 pixels high there
 
 
 def test_all_faces_of_a_batch_are_one_call(analyzer, film, monkeypatch):
