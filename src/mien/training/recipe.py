@@ -131,7 +131,7 @@ class Augmentation(Section):
         flip: probability of a mirror image.
         contrast: changed by up to this share.
         brightness: changed by up to this share of full white.
-        blur: probability that a crop loses its detail, by shrinking it to between half and a fifth and back.
+        blur: probability that a crop loses its detail, by shrinking it to between three quarters and a fifth and back.
         noise: probability that a crop gets sensor noise (Gaussian, up to 12 of 255 levels).
         jpeg: probability that a crop is compressed, at a quality of 10 to 60.
         erase: probability that one rectangle is erased.
