@@ -1,8 +1,11 @@
 """How a gate does on each kind of picture that is held out: faces, and other things by their source.
 
     python benchmarks/gate_sources.py runs/gate-cnn gate.parquet
+    mien evaluate mien-base gate.parquet --split PrivateTest --head face --output report/
+    python benchmarks/gate_sources.py report/predictions.parquet gate.parquet
 
-The run's answers to its test part, at its own threshold; shares with exact intervals. Writes results/gate_sources.csv.
+Answers to the test part, of a run or of any model, at its own threshold; shares with exact intervals. Writes
+results/gate_sources_MODEL.csv.
 """
 
 import argparse
@@ -23,10 +26,11 @@ CASCADES = "false-alarms-of-views"
 def main() -> None:
     """Count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("answers", type=Path, help="folder of a run, or predictions.parquet of `mien evaluate`")
     parser.add_argument("table", type=Path)
     given = parser.parse_args()
-    predictions = read_predictions(given.run / "predictions-test-face.parquet")
+    answers: Path = given.answers
+    predictions = read_predictions(answers / "predictions-test-face.parquet" if answers.is_dir() else answers)
     sources = {record.path: record.source for record in open_table(given.table).records()}
     names = predictions.ids.tolist()
     of_each = [groups_of(sources[name]) for name in names]
@@ -49,7 +53,7 @@ def main() -> None:
     ]
     for row in rows:
         print(f"{row['source']}: {100 * float(row['right']):.2f} % of {row['n']} right")
-    print(write_rows("gate_sources", rows))
+    print(write_rows(f"gate_sources_{predictions.model}", rows))
 
 
 def groups_of(source: str) -> dict[str, str]:

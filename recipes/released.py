@@ -3,10 +3,10 @@
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
 The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
-that only searches); then the teachers are trained, then mien-base in two rounds, which begins with the weights of one
-and learns from all, then mien-small and mien-nano, which learn from it; each is exported in int8. What is finished is
-left as it is, and an interrupted training goes on: give the same command again. Everything lies in one folder; on two
-CPU cores it takes days, on a GPU hours.
+that only searches); then the teachers are trained, then mien-base, which begins with the weights of one and learns from
+all, then mien-small and mien-nano, which learn from it; each is exported in int8. What is finished is left as it is,
+and an interrupted training goes on: give the same command again. Everything lies in one folder; on two CPU cores it
+takes days, on a GPU hours.
 """
 
 import argparse
@@ -44,8 +44,7 @@ def main() -> None:
     work.run("gate-cnn", RECIPES / "gate-cnn.toml", table)
 
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
-    first = work.taught("mien-base-1", everything, teachers, f"start={teachers[0].parent.as_posix()}")
-    base = work.release("mien-base", everything, [first / "model.onnx", *teachers], f"start={first.as_posix()}")
+    base = work.release("mien-base", everything, teachers, f"start={teachers[0].parent.as_posix()}")
     for name in PUPILS:
         work.release(name, everything, [base, *teachers])
 
@@ -93,14 +92,10 @@ class Work:
             self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *settings)
         return folder
 
-    def taught(self, name: str, data: Path, teachers: list[Path], *changes: str) -> Path:
-        """Train a model with teachers, and return the folder of the run."""
-        models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
-        return self.run(name, RECIPES / f"{name}.toml", data, models, *changes)
-
     def release(self, name: str, data: Path, teachers: list[Path], *changes: str) -> Path:
         """Train a released model with teachers, export it in int8, and return it in float32, to teach others."""
-        run = self.taught(name, data, teachers, *changes)
+        models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
+        run = self.run(name, RECIPES / f"{name}.toml", data, models, *changes)
         self.mien("export", run, "--data", data, "--output", self._folder / f"{name}.onnx", "--int8")
         return run / "model.onnx"
 
