@@ -4,7 +4,7 @@
 
 Two epochs are trained as `mien train` does; the second is reported, for the first one compiles. The loader's share is
 what fetching and changing the batches takes: it is timed alone, over the same epoch, after the training.
-Writes results/training_speed.csv.
+Writes results/training_speed_PRECISION.csv.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def main() -> None:
         "loader_s": f"{loader:.1f}",
         "loader_share": f"{loader / times.seconds[1]:.3f}",
     }
-    path = write_rows("training_speed", [row])
+    path = write_rows(f"training_speed_{row['precision']}", [row])
     print(f"{row}\n{path.relative_to(RESULTS.parent.parent)}")
 
 
