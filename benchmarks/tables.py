@@ -168,11 +168,12 @@ def live() -> str:
 
 def training() -> str:
     """How long an epoch takes, on a CPU that multiplies in bf16 (AMX) and on one that does not."""
-    rows = [row for precision in ("bf16", "32") for row in read(f"training_speed_{precision}")]
+    said = {"bf16": "bf16", "32": "float32"}
+    rows = [row for precision in said for row in read(f"training_speed_{precision}")]
     cells = [
         [
             f"`{row['recipe']}`",
-            {"bf16": "bf16", "32": "float32"}[row["precision"]],
+            said[row["precision"]],
             row["n"],
             f"{row['epoch_s']} s",
             f"{row['first_epoch_s']} s",

@@ -13,8 +13,8 @@ WINDOW_SIDE = 160
 """A face is looked for in a window of this many pixels, ..."""
 WINDOW_MARGIN = 0.5
 """... which shows the expected box and this much of its longer side around it: the face is 80 pixels high."""
-SMALLEST_SHARE = 0.25
-"""Less than half as high as expected it is not the same face a moment later."""
+SMALLEST_FACE = round(WINDOW_SIDE / (1 + 2 * WINDOW_MARGIN) / 2)
+"""Pixels in the window: of less than half the expected height it is not the same face a moment later."""
 SAME_FACE = 0.5
 """Two windows whose faces overlap by more than this (IoU) see one face."""
 
@@ -65,5 +65,5 @@ def _look_into_window(picture: NDArray[np.uint8], box: Box, detector: Detector) 
             face.score,
             None if face.landmarks is None else (face.landmarks * scale + (left, top)).astype(np.float32),
         )
-        for face in detector.find_faces(np.asarray(window, np.uint8), smallest=round(SMALLEST_SHARE * WINDOW_SIDE))
+        for face in detector.find_faces(np.asarray(window, np.uint8), smallest=SMALLEST_FACE)
     ]
