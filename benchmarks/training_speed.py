@@ -20,8 +20,9 @@ from measurements import RESULTS, write_rows
 from mien.experiments.roles import read_roles
 from mien.training.augment import augment
 from mien.training.batches import Batches, Pictures
+from mien.training.precision import precision_of
 from mien.training.recipe_files import read_recipe
-from mien.training.run import precision_of, train
+from mien.training.run import train
 from mien.training.targets import targets_of
 
 

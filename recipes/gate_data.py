@@ -14,8 +14,9 @@ one turned, mirrored or made darker, or a film's next frame.
 lets people look at them.
 
 The table of --emotions is for models that name emotions and know faces too: all of FER-2013 with its labels and votes,
-beside the other things, labelled not_face. Nothing in it is reduced, for such a model has to see detail; its recipe
-blurs pictures of both sides.
+beside the other things, labelled not_face, both in their full detail. To learn from and to choose by it holds copies of
+both sides with little detail too, as the gate's table does; of such a face only that it is one is told ("unknown"), and
+recipes say which share of an epoch they are.
 """
 
 import argparse
@@ -47,6 +48,8 @@ DETAIL = 30
 NOT_FACE = VOTE_COLUMNS.index("not_face")
 TURNED_EVERY = 10
 SQUARES_A_PHOTOGRAPH = 12
+FAINT_EVERY = {"Training": 1, "PublicTest": 4}
+"""Of how many pictures of the table of emotions one has a copy with little detail, by split."""
 
 
 def main() -> None:
@@ -66,12 +69,15 @@ def main() -> None:
         writer = stack.enter_context(TableWriter(given.output, gate, overwrite=True))
         second = given.emotions and stack.enter_context(TableWriter(given.emotions, emotions, overwrite=True))
         advance = stack.enter_context(progress_bar("pictures", total=None))
-        for record in advance.over(chain(*parts)):
+        for number, record in enumerate(advance.over(chain(*parts))):
             for_gate = for_the_gate(record)
             if for_gate is not None:
                 writer.write(for_gate)
             if second:
                 second.write(record)
+                every = FAINT_EVERY.get(record.split)
+                if for_gate is not None and every and number % every == 0:
+                    second.write(faint(for_gate))
     for split, number in open_table(given.output).split_counts().items():
         print(f"{split}: {number}")
 
@@ -84,6 +90,12 @@ def for_the_gate(record: Record) -> Record | None:
     gray = np.asarray(cv2.cvtColor(read_picture(record.image), cv2.COLOR_RGB2GRAY), np.uint8)
     label = "face" if is_face else "other"
     return Record(encode_png(reduced(gray)), record.path, label, record.split, record.source)
+
+
+def faint(for_gate: Record) -> Record:
+    """Return a record of the gate's table for the table of emotions."""
+    label = "unknown" if for_gate.label == "face" else "not_face"
+    return replace(for_gate, path=f"faint/{for_gate.path}", label=label)
 
 
 def reduced(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from mien.data import Record, open_table
+from mien.data.encoding import encode_png
 from mien.inference.image import read_picture
 from mien.results import Box, Face
 
@@ -126,3 +128,39 @@ def test_crops_carry_what_found_them_and_the_split_of_their_scene(script, tmp_pa
     near = cv2.matchTemplate(gray, crop, cv2.TM_CCOEFF_NORMED)
     assert near.max() > 0.9
     assert abs(np.array(np.unravel_index(near.argmax(), near.shape)) - (y, x)).max() <= 3
+
+
+def test_the_table_of_emotions_holds_both_sides_in_little_detail_too(script, monkeypatch, tmp_path):
+    data = script("gate_data")
+    sharp = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    png = encode_png(sharp)
+    doubted = np.array([8.0] + [0.0] * 8 + [2.0])
+    sure = np.array([9.0] + [0.0] * 8 + [1.0])
+    pictures = [
+        Record(png, "happy.png", "happiness", "Training", "fer2013", votes=sure),
+        Record(png, "doubted.png", "happiness", "Training", "fer2013", votes=doubted),
+        Record(png, "read-once.png", "happiness", "PrivateTest", "fer2013", votes=sure),
+    ]
+    monkeypatch.setattr(data, "faces", lambda path: iter(pictures))
+    monkeypatch.setattr(data, "things", lambda path: iter([Record(png, "car.png", "not_face", "Training", "things")]))
+    monkeypatch.setattr(data, "parts_of_photographs", lambda path, boxes: iter(()))
+    gate, emotions = tmp_path / "gate.parquet", tmp_path / "all.parquet"
+    monkeypatch.setattr(sys, "argv", ["gate_data.py", "a", "b", "c", str(gate), "--emotions", str(emotions)])
+    data.main()
+    found = {record.path: record for record in open_table(emotions).records()}
+    assert {path: record.label for path, record in found.items()} == {
+        "happy.png": "happiness",
+        "faint/happy.png": "unknown",
+        "doubted.png": "happiness",
+        "read-once.png": "happiness",
+        "car.png": "not_face",
+        "faint/car.png": "not_face",
+    }
+    assert np.array_equal(read_picture(found["faint/happy.png"].image)[..., 0], data.reduced(sharp))
+    assert np.array_equal(read_picture(found["happy.png"].image)[..., 0], sharp)
+    assert found["faint/happy.png"].votes is None
+    assert {record.path: record.label for record in open_table(gate).records()} == {
+        "happy.png": "face",
+        "read-once.png": "face",
+        "car.png": "other",
+    }

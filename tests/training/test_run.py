@@ -13,7 +13,7 @@ from mien.errors import DataError, OutputError, RecipeError, TrainingError, Usag
 from mien.training import run as run_module
 from mien.training.curves import read_curves
 from mien.training.networks.building import load_network
-from mien.training.run import precision_of, train
+from mien.training.run import train
 from mien.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
@@ -127,19 +127,6 @@ def test_no_gpu_where_one_is_asked_for(tmp_path, small_recipe, halves, monkeypat
         train(small_recipe(1, "loop.device=gpu"), *halves, tmp_path / "run")
     with pytest.raises(UsageError, match=r"precision = 16 needs a GPU"):
         train(small_recipe(1, "loop.device=cpu", "loop.precision='16'"), *halves, tmp_path / "run2")
-
-
-@pytest.mark.parametrize(("amx", "chosen"), [(True, "bf16"), (False, "32")])
-def test_the_precision_is_the_one_that_the_cpu_is_fast_in(small_recipe, monkeypatch, amx, chosen):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert precision_of(small_recipe(1, "loop.device=cpu").loop) == chosen
-    assert precision_of(small_recipe(1, "loop.device=cpu", "loop.precision=bf16").loop) == "bf16"
-
-
-def test_the_precision_is_the_one_that_the_gpu_has(small_recipe, monkeypatch):
-    for able, chosen in ((True, "bf16"), (False, "32")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, able=able: able)
-        assert precision_of(small_recipe(1, "loop.device=gpu").loop) == chosen
 
 
 def test_a_class_without_pictures(tmp_path, small_recipe, halves):

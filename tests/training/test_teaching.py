@@ -24,10 +24,10 @@ def pictures(crops=CROPS, meta=None):
     return Samples(np.arange(count).astype(str), crops, codes, votes, split, codes if meta else None, None, meta)
 
 
-def recipe(heads=("fer7",), **teacher):
+def recipe(of=("fer7",), **teacher):
     known = {"fer7": {}, "ferplus8": {"target": "votes"}, "ck8": {}, "face": {"task": "gate"}}
     settings = {"models": ["mien-compact"], **teacher}
-    return Recipe(name="a", heads={name: known[name] for name in heads}, teacher=settings)
+    return Recipe(name="a", heads={name: known[name] for name in of}, teacher=settings)
 
 
 def test_one_view_gives_the_model_s_own_probabilities():
@@ -85,13 +85,21 @@ def test_a_teacher_that_does_not_fit():
             Recipe(name="a", heads={"fer7": {}}, crop={"color": "rgb"}, teacher={"models": ["mien-compact"]}),
             pictures(),
         )
-    with pytest.raises(RecipeError, match=r"has none of the recipe's heads \(ck8\); it has fer7, ferplus8"):
+    with pytest.raises(RecipeError, match=r"has none of the heads to teach \(ck8\); it has fer7, ferplus8"):
         ask(recipe(("ck8",)), pictures())
     others = Recipe(name="a", heads={"fer7": {"labels": ["anger", "neutral"]}}, teacher={"models": ["mien-compact"]})
     with pytest.raises(RecipeError, match=r"head fer7 of mien-compact has other labels"):
         ask(others, pictures())
     with pytest.raises(WeightsError, match=r"gone\.onnx: no such weight file"):
         ask(recipe(models=["gone.onnx"]), pictures())
+
+
+def test_teachers_teach_the_heads_that_are_named():
+    assert set(ask(recipe(("fer7", "ferplus8"), heads=["ferplus8"], views=1), pictures())) == {"ferplus8"}
+    with pytest.raises(RecipeError, match=r"has none of the heads to teach \(ck8\)"):
+        ask(recipe(("fer7", "ck8"), heads=["ck8"]), pictures())
+    with pytest.raises(ValueError, match=r"teacher.heads: face is none of the recipe's heads \(fer7\)"):
+        Recipe(name="a", heads={"fer7": {}}, teacher={"models": ["mien-compact"], "heads": ["face"]})
 
 
 def test_pictures_that_teach_none_of_the_heads_are_not_looked_at(monkeypatch):

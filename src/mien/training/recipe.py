@@ -108,6 +108,7 @@ class Teacher(Section):
     Attributes:
         models: names of `mien models list`, or weight files; a head learns from those that have it too. Their
             calibrated probabilities are averaged.
+        heads: which of the recipe's heads they teach, such as ``["fer7"]``; empty for all that they have too.
         share: of the models' answer in what is learnt; the label or votes have the rest. Pictures without them have no
             answer of the models either.
         views: at how many views of each picture the models look: 1, 2 (with the mirror image) or 10 (the centre and
@@ -116,6 +117,7 @@ class Teacher(Section):
     """
 
     models: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
     share: Share = 0.5
     views: Literal[1, 2, 10] = 2
     temperature: float = Field(default=1.0, gt=0)
@@ -201,8 +203,8 @@ class Loop(Section):
             gets there. Empty leaves them at crop.size.
         monitor: what chooses the epoch: the mean ``score`` of the heads on validation, or its ``loss``.
         patience: stop after so many epochs without a better one; 0 never.
-        precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``; ``auto`` takes ``bf16`` where the machine
-            multiplies matrices in it (a GPU, a CPU with AMX), and ``32`` elsewhere, where it is the faster one.
+        precision: ``bf16`` (mixed), ``16`` (mixed, GPU only) or ``32``; ``auto`` takes ``bf16`` on a GPU that
+            has it and on a CPU that convolves faster in it, which is tried out, and ``32`` elsewhere.
         compile: compile the training step (torch.compile): a minute at the start, then up to a third faster. It needs a
             C++ compiler.
         device: ``auto`` takes a GPU where there is one.
@@ -293,6 +295,13 @@ class Recipe(Section):
                     f"heads.{name}: {head.labels or name!r} is no label set ({', '.join(LABEL_SETS)}); "
                     "name one, or list the labels, with labels = "
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_teach_its_heads(self) -> "Recipe":
+        for name in self.teacher.heads:
+            if name not in self.heads:
+                raise ValueError(f"teacher.heads: {name} is none of the recipe's heads ({', '.join(self.heads)})")
         return self
 
     @model_validator(mode="after")

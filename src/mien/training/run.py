@@ -35,7 +35,8 @@ from mien.training.curves import CurvesWriter
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
-from mien.training.recipe import Loop, Recipe
+from mien.training.precision import on_gpu, precision_of
+from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.teaching import answers
@@ -161,23 +162,9 @@ def _difference(started: Recipe, recipe: Recipe) -> str:
     return f"{section} = {before[section]!r} there, {now[section]!r} here"
 
 
-def precision_of(loop: Loop) -> Literal["bf16", "16", "32"]:
-    """Return the precision that a recipe is trained in on this machine."""
-    if loop.precision != "auto":
-        return loop.precision
-    if _on_gpu(loop):
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "32"
-    # Without AMX, bf16 took one and a half times as long as float32 on a CPU that has AVX512-BF16.
-    return "bf16" if torch.cpu._is_amx_tile_supported() else "32"
-
-
-def _on_gpu(loop: Loop) -> bool:
-    return loop.device == "gpu" or (loop.device == "auto" and torch.cuda.is_available())
-
-
 def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> lightning.Trainer:
     loop = recipe.loop
-    gpu = _on_gpu(loop)
+    gpu = on_gpu(loop)
     if gpu and torch.cuda.device_count() < loop.devices:
         raise UsageError(
             f"{loop.devices} GPU asked for, {torch.cuda.device_count()} found; "

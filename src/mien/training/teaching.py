@@ -133,10 +133,12 @@ def _opened(model: str, recipe: Recipe) -> tuple[Session, list[str]]:
             f"{crop.color} of {crop.size}; teachers must see what the pupil sees"
         )
     labels = recipe.labels()
+    if recipe.teacher.heads:
+        labels = {name: labels[name] for name in recipe.teacher.heads}
     names = [head.name for head in own.heads if head.name in labels]
     if not names:
         raise RecipeError(
-            f"teacher.models: {model} has none of the recipe's heads ({', '.join(labels)}); "
+            f"teacher.models: {model} has none of the heads to teach ({', '.join(labels)}); "
             f"it has {', '.join(head.name for head in own.heads)}"
         )
     for name in names:
