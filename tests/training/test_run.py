@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,16 @@ def test_a_run_leaves_what_is_needed(tmp_path, small_recipe, halves):
     read, network = load_network(folder)
     assert read == small_recipe(3)
     assert not network.training
+
+
+def test_a_log_gets_a_line_an_epoch(tmp_path, small_recipe, halves, capsys):
+    train(small_recipe(3), *halves, tmp_path / "run")
+    begins, *epochs = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"epochs 1 to 3, of \d+ steps, (bf16-mixed|32-true) on cpu", begins)
+    assert [line.split(" (")[0] for line in epochs] == ["epoch 1 of 3", "epoch 2 of 3", "epoch 3 of 3"]
+    assert "s, 0:00:00 left)" in epochs[2]
+    curves = read_curves(tmp_path / "run" / "curves.csv")
+    assert f"validation/score {curves.values['validation/score'][2]:.3f}" in epochs[2]
 
 
 KILLED = """

@@ -29,19 +29,25 @@ def precision_of(loop: Loop) -> Literal["bf16", "16", "32"]:
 
 @cache
 def bf16_gain() -> float:
-    """Return how many times as fast as in float32 this CPU convolves in bf16, measured in a tenth of a second.
+    """Return how many times as fast as in float32 this CPU convolves in bf16, measured in some hundredths of a second.
 
     What a CPU says of itself does not tell: of two with AVX512-BF16 and without AMX, one took half the time of float32
     and the other twice as long.
     """
-    seconds = {}
-    for precision in (torch.float32, torch.bfloat16):
-        maps = torch.ones(32, 64, 24, 24, dtype=precision).to(memory_format=torch.channels_last)
-        weights = torch.ones(64, 64, 3, 3, dtype=precision).to(memory_format=torch.channels_last)
-        times = []
-        for _ in range(12):  # the first one prepares; the least of the others is what nothing else disturbed
-            started = time.perf_counter()
-            functional.conv2d(maps, weights, padding=1)
-            times.append(time.perf_counter() - started)
-        seconds[precision] = min(times[1:])
-    return seconds[torch.float32] / seconds[torch.bfloat16]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for each other where other work is going on
+    try:
+        return _seconds(torch.float32) / _seconds(torch.bfloat16)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    maps = torch.ones(4, 64, 24, 24, dtype=dtype).to(memory_format=torch.channels_last)
+    weights = torch.ones(64, 64, 3, 3, dtype=dtype).to(memory_format=torch.channels_last)
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        functional.conv2d(maps, weights, padding=1)
+        times.append(time.perf_counter() - started)
+    return min(times)  # what nothing else disturbed

@@ -24,6 +24,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -32,6 +33,7 @@ from mien.errors import OutputError, RecipeError, UsageError, import_extra
 from mien.files import written_whole
 from mien.provenance import commit
 from mien.training.curves import CurvesWriter
+from mien.training.epoch_lines import EpochLines
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
@@ -198,7 +200,9 @@ def _callbacks(recipe: Recipe, folder: RunFolder, chooser: ModelCheckpoint) -> l
     last = ModelCheckpoint(
         dirpath=folder.checkpoints, filename=folder.last_checkpoint.stem, every_n_epochs=1, enable_version_counter=False
     )
-    callbacks: list[Callback] = [CurvesWriter(folder.curves), chooser, last, RichProgressBar(leave=True)]
+    console = Console()
+    progress = RichProgressBar(leave=True) if console.is_terminal or console.is_jupyter else EpochLines()
+    callbacks: list[Callback] = [CurvesWriter(folder.curves), chooser, last, progress]
     if recipe.optimiser.average:
         callbacks.append(WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)))
     if recipe.loop.patience:

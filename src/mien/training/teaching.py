@@ -85,6 +85,8 @@ def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
     found: dict[str, list[NDArray[np.float64]]] = {}
     starts = range(0, len(crops), PART)
     console = Console(stderr=True)
+    if not console.is_terminal:  # a log, in which no bar can move
+        console.print(f"teachers: {', '.join(recipe.teacher.models)} look at {len(crops)} pictures", soft_wrap=True)
     for start in track(starts, "teachers", console=console, transient=True, disable=not console.is_terminal):
         part = crops[start : start + PART]
         sums: dict[str, NDArray[np.float64]] = {}
