@@ -22,10 +22,10 @@ from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.model_card import CARD_KEY, Head, ModelCard
 from mien.provenance import commit
+from mien.training.head_recipe import HeadRecipe
 from mien.training.networks.building import load_network
 from mien.training.networks.parts import Shifted
 from mien.training.quantization import CALIBRATION_FACES, quantize
-from mien.training.recipe import HeadRecipe
 from mien.training.run_folder import RunFolder
 
 TOLERANCE = 1e-4

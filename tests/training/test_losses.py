@@ -3,8 +3,8 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from torch.nn import functional
 
+from mien.training.head_recipe import HeadRecipe
 from mien.training.losses import class_balance, head_loss, head_score
-from mien.training.recipe import HeadRecipe
 from mien.training.targets import Target
 
 DRAW = torch.Generator().manual_seed(0)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mien.training.recipe import HeadRecipe
+from mien.training.head_recipe import HeadRecipe
 from mien.training.targets import Target
 
 

@@ -12,7 +12,8 @@ from mien.data.samples import Samples
 from mien.data.votes import MISSING, VOTE_COLUMNS, multilabel, vote_distribution
 from mien.errors import DataError
 from mien.labels import FER7, FERPLUS8, RAF6, LabelSet
-from mien.training.recipe import HeadRecipe, Recipe
+from mien.training.head_recipe import HeadRecipe
+from mien.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
