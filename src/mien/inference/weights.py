@@ -70,6 +70,15 @@ CATALOGUE = (
         about="Small SE-ResNet, 48x48 gray, heads fer7 and ferplus8; trained by mien on FER-2013 with FER+ votes.",
     ),
     WeightFile(
+        name="mien-small",
+        kind="emotions",
+        file="mien-small.onnx",
+        sha256="ef979ec812e9bf8b7e1ad4749ba24f42d516dff45423c6a51a0d5273b197dbda",
+        size=1_949_693,
+        license="MIT",
+        about="Small ResNet, int8, 48x48 gray, heads fer7, ferplus8, multilabel8, face; by mien on FER-2013 and FER+.",
+    ),
+    WeightFile(
         name="mien-nano",
         kind="emotions",
         file="mien-nano.onnx",
