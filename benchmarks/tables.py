@@ -167,13 +167,16 @@ def live() -> str:
 
 
 def training() -> str:
-    """How long an epoch takes, on a CPU that multiplies in bf16 (AMX) and on one that does not."""
-    said = {"bf16": "bf16", "32": "float32"}
-    rows = [row for precision in said for row in read(f"training_speed_{precision}")]
+    """How long an epoch takes, by the precision and by what the CPU multiplies in bf16 with."""
+    precisions = {"bf16": "bf16", "32": "float32"}
+    cpus = {"amx": "AMX", "avx512": "AVX512", "none": "neither"}
+    rows = [row for path in sorted(RESULTS.glob("training_speed_*.csv")) for row in read(path.stem)]
+    rows.sort(key=lambda row: float(row["epoch_s"]))
     cells = [
         [
             f"`{row['recipe']}`",
-            said[row["precision"]],
+            precisions[row["precision"]],
+            cpus[row["bf16_by"]],
             row["n"],
             f"{row['epoch_s']} s",
             f"{row['first_epoch_s']} s",
@@ -184,6 +187,7 @@ def training() -> str:
     heading = [
         f"{rows[0]['threads']} CPU threads",
         "in",
+        "a CPU with",
         "pictures",
         "an epoch",
         "the first",

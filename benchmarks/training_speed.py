@@ -4,7 +4,7 @@
 
 Two epochs are trained as `mien train` does; the second is reported, for the first one compiles. The loader's share is
 what fetching and changing the batches takes: it is timed alone, over the same epoch, after the training.
-Writes results/training_speed_PRECISION.csv.
+Writes results/training_speed_PRECISION_CPU.csv, where CPU says by what it multiplies in bf16.
 """
 
 import argparse
@@ -67,6 +67,7 @@ def main() -> None:
         "data": given.data.name,
         "n": len(roles["training"]),
         "precision": precision_of(recipe.loop),
+        "bf16_by": bf16_by(),
         "compile": recipe.loop.compile,
         "threads": torch.get_num_threads(),
         "first_epoch_s": f"{times.seconds[0]:.1f}",
@@ -74,8 +75,14 @@ def main() -> None:
         "loader_s": f"{loader:.1f}",
         "loader_share": f"{loader / times.seconds[1]:.3f}",
     }
-    path = write_rows(f"training_speed_{row['precision']}", [row])
+    path = write_rows(f"training_speed_{row['precision']}_{row['bf16_by']}", [row])
     print(f"{row}\n{path.relative_to(RESULTS.parent.parent)}")
+
+
+def bf16_by() -> str:
+    """Return by which instructions this CPU multiplies in bf16: amx, avx512, or none that Linux names."""
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    return next((flag.removesuffix("_bf16") for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "none")
 
 
 if __name__ == "__main__":
