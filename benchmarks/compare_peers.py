@@ -3,7 +3,7 @@
     python benchmarks/compare_peers.py ../shared/data/fer2013.parquet
 
 Installs each into a virtual environment of its own from the package index (fer brings TensorFlow and PyTorch,
-some 8 GB; --folder keeps the environments for another time), lets each score the 3,589 pictures of PrivateTest in its
+some 8 GB; --folder keeps fer's for another time), lets each score the 3,589 pictures of PrivateTest in its
 own way (`peers/ask_fer.py`, `peers/ask_mien.py`), and measures the probabilities of all of them with the same code.
 Sizes are those of all files of the environment but pip's. CPU times are of one thread; a photograph is
 examples/astronaut.jpg from bytes to result, with the Haar cascade that each brings. Writes results/peers.csv.
@@ -48,7 +48,9 @@ def main() -> None:
     """Install, ask, measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--folder", type=Path, help="where the environments lie or are made, and stay")
+    parser.add_argument(
+        "--folder", type=Path, help="where the environments lie or are made, and stay; mien is installed anew"
+    )
     parser.add_argument("--limit", type=int, help="only so many pictures, to try it out; writes no results")
     args = parser.parse_args()
     samples = read_samples(args.data, spec=FER2013_CROP, splits=("PrivateTest",))
@@ -101,6 +103,9 @@ def environment(package: str, folder: Path) -> Path:
         venv.create(home, with_pip=True)
         subprocess.run([home / "bin" / "pip", "install", "--quiet", *INSTALLS[package]], check=True)
         (home / "installed").touch()
+    elif package == "mien":  # the checkout changes, its version does not
+        anew = ["--quiet", "--force-reinstall", "--no-deps"]
+        subprocess.run([home / "bin" / "pip", "install", *anew, *INSTALLS[package]], check=True)
     return home
 
 

@@ -1,9 +1,10 @@
 """How long one epoch of a recipe takes, and how much of it is the loader.
 
     python benchmarks/training_speed.py recipes/mien-compact.toml fer2013.parquet
+    python benchmarks/training_speed.py recipes/mien-compact.toml fer2013.parquet --precision 32
 
-Two epochs are trained as `mien train` does; the second is reported, for the first one compiles. The loader's share is
-what fetching and changing the batches takes: it is timed alone, over the same epoch, after the training.
+Two epochs are trained on the CPU as `mien train` does; the second is reported, for the first one compiles. The loader's
+share is what fetching and changing the batches takes: it is timed alone, over the same epoch, after the training.
 Writes results/training_speed_PRECISION_CPU.csv, where CPU says by what it multiplies in bf16.
 """
 
@@ -24,6 +25,9 @@ from mien.training.precision import precision_of
 from mien.training.recipe_files import read_recipe
 from mien.training.run import train
 from mien.training.targets import targets_of
+
+LINUX = Path("/proc/cpuinfo")
+"""Where Linux says what a CPU can do."""
 
 
 class EpochTimes(Callback):
@@ -50,8 +54,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("data", type=Path)
+    parser.add_argument(
+        "--precision", choices=("auto", "bf16", "32"), default="auto", help="auto, the default: the faster one here"
+    )
     given = parser.parse_args()
-    recipe = read_recipe(given.recipe, ["loop.epochs=2"])
+    recipe = read_recipe(given.recipe, ["loop.epochs=2", "loop.device='cpu'", f"loop.precision='{given.precision}'"])
     roles = read_roles(recipe, given.data)
     times = EpochTimes()
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +88,7 @@ def main() -> None:
 
 def bf16_by() -> str:
     """Return by which instructions this CPU multiplies in bf16: amx, avx512, or none that Linux names."""
-    flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
+    flags = set(LINUX.read_text(encoding="utf-8").split()) if LINUX.is_file() else set()
     return next((flag.removesuffix("_bf16") for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "none")
 
 

@@ -7,11 +7,13 @@ scaled to -1..1, then its classifier; only its last step, rounding to two decima
 figures as JSON on the last line.
 """
 
+import hashlib
 import json
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 started = time.process_time()
@@ -37,6 +39,8 @@ def main() -> None:
     model = fer.fer.FER(use_tflite=kind == "tflite")
     open_s = time.process_time() - started
     size = model._FER__emotion_target_size
+    weights = {"tflite": "emotion_model_quantized.tflite", "keras": "emotion_model.hdf5"}[kind]
+    sha256 = hashlib.sha256((Path(fer.__file__).parent / "data" / weights).read_bytes()).hexdigest()
 
     def prepared(crop: np.ndarray) -> np.ndarray:
         return (np.array([cv2.resize(crop, size)], dtype="float32") / 255.0 - 0.5) * 2.0
@@ -55,6 +59,7 @@ def main() -> None:
     print(
         json.dumps(
             {
+                "sha256": sha256,
                 "import_cpu_s": import_s,
                 "open_cpu_s": open_s,
                 "cpu_ms_per_face": statistics.median(faces_ms),

@@ -40,6 +40,7 @@ def main() -> None:
     print(
         json.dumps(
             {
+                "sha256": analyzer.card.sha256,
                 "import_cpu_s": import_s,
                 "open_cpu_s": open_s,
                 "cpu_ms_per_face": statistics.median(faces_ms),
