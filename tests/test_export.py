@@ -5,7 +5,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from safetensors.torch import save_file
+from onnx import numpy_helper
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from mien import export
@@ -127,11 +128,45 @@ def test_int8_is_smaller_and_says_nearly_the_same(run, drawn_samples, tmp_path):
     assert [head.name for head in small.heads] == [head.name for head in card.heads]
     graph = onnx.load(tmp_path / "int8.onnx").graph
     assert {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 4} == {onnx.TensorProto.INT8}
+    assert_no_cpu_cuts_sums_off(graph)
     before, after = (Session(tmp_path / name) for name in ("random.onnx", "int8.onnx"))
     names = [head.name for head in card.heads]
     for exact, rough in zip(*(each.logits(drawn_samples.crops, names) for each in (before, after)), strict=True):
         assert 0 < np.abs(rough - exact).max() < 0.2 * np.ptp(exact)
         assert np.corrcoef(exact.ravel(), rough.ravel())[0, 1] > 0.99
+
+
+def assert_no_cpu_cuts_sums_off(graph):
+    """CPUs without VNNI keep the sum of two products in 16 bits."""
+    weights = [numpy_helper.to_array(each) for each in graph.initializer if each.data_type == onnx.TensorProto.INT8]
+    convolutions = [each.astype(int) for each in weights if each.ndim == 4]
+    assert convolutions
+    for each in convolutions:
+        assert 2 * 255 * np.abs(each).max() < 2**15
+        assert np.abs(each).max() > 60  # the seven bits are made use of
+
+
+@pytest.mark.parametrize("name", ["mien-base", "mien-small", "mien-nano"])
+def test_shipped_int8_files_say_the_same_on_every_cpu(name):
+    assert_no_cpu_cuts_sums_off(onnx.load(emotion_model(name)).graph)
+
+
+def test_weights_in_half_precision_are_exported_without_a_run(run, tmp_path, small_fer2013):
+    halves = {name: value.half() if value.ndim > 1 else value for name, value in load_file(run.weights).items()}
+    weights, target = tmp_path / "half.safetensors", tmp_path / "half.onnx"
+    save_file(halves, weights)
+    arguments = ["--data", str(small_fer2013), "--output", str(target)]
+    result = CliRunner().invoke(app, ["export", str(run.recipe), "--weights", str(weights), *arguments])
+    assert result.exit_code == 0, result.output
+    crops = np.random.default_rng(0).integers(0, 256, (4, 1, 48, 48), dtype=np.uint8)
+    exact = export.torch_logits(export.load_network(run)[1], crops)
+    for head, found in zip(exact, Session(target).logits(crops, list(exact)), strict=True):
+        assert np.abs(found - exact[head]).max() < 0.02 * np.abs(exact[head]).max()
+
+    for wrong in (tmp_path / "none.safetensors", run.recipe):
+        result = CliRunner().invoke(app, ["export", str(run.recipe), "--weights", str(wrong), *arguments])
+        assert isinstance(result.exception, WeightsError)
+        assert wrong.name in str(result.exception)
 
 
 def test_int8_is_made_from_the_command_line(run, tmp_path, small_fer2013):

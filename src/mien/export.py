@@ -1,4 +1,4 @@
-"""A finished training run -> one ONNX file with its card inside, checked against the network that it was made from."""
+"""A trained network -> one ONNX file with its card inside, checked against the network that it was made from."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +26,7 @@ from mien.training.head_recipe import HeadRecipe
 from mien.training.networks.building import load_network
 from mien.training.networks.parts import Shifted
 from mien.training.quantization import CALIBRATION_FACES, quantize
+from mien.training.recipe import Recipe
 from mien.training.run_folder import RunFolder
 
 TOLERANCE = 1e-4
@@ -35,17 +36,13 @@ PARITY_FACES = 500
 
 
 def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Samples | None = None) -> ModelCard:
-    """Export the chosen weights of a run.
-
-    Temperatures, thresholds and from where on an answer is unsure are fitted on the validation pictures, and the card's
-    scores are measured on them; on the int8 file where one is wanted.
+    """Export the chosen weights of a run, as `export_network` does.
 
     Args:
         run: folder of a finished run.
-        validation: pictures that the run chose its epoch by, crops as its recipe says.
+        validation: as for `export_network`.
         target: the ONNX file to write.
-        int8_with: write 8-bit weights and activations, whose ranges are read off these pictures of training; None
-            keeps float32.
+        int8_with: as for `export_network`.
 
     Returns:
         The card, with the file's checksum.
@@ -55,7 +52,33 @@ def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Sampl
         DataError: the pictures have no labels for one of the heads.
         OutputError: the file cannot be written.
     """
-    recipe, network = load_network(RunFolder(run))
+    return export_network(*load_network(RunFolder(run)), validation, target, int8_with=int8_with)
+
+
+def export_network(
+    recipe: Recipe, network: nn.Module, validation: Samples, target: Path, *, int8_with: Samples | None = None
+) -> ModelCard:
+    """Export a trained network.
+
+    Temperatures, thresholds and from where on an answer is unsure are fitted on the validation pictures, and the card's
+    scores are measured on them; on the int8 file where one is wanted.
+
+    Args:
+        recipe: what it was trained by.
+        network: the network of the recipe, ready to score.
+        validation: pictures that the run chose its epoch by, crops as its recipe says.
+        target: the ONNX file to write.
+        int8_with: write 8-bit weights and activations, whose ranges are read off these pictures of training; None
+            keeps float32.
+
+    Returns:
+        The card, with the file's checksum.
+
+    Raises:
+        WeightsError: the exported file does not give what PyTorch gives.
+        DataError: the pictures have no labels for one of the heads.
+        OutputError: the file cannot be written.
+    """
     split = ", ".join(sorted(set(validation.split.tolist())))
     plain = tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items())
     network = _without_prior(network, plain, recipe.heads, validation)

@@ -150,7 +150,7 @@ def test_weights_of_another_architecture(tmp_path, small_recipe, halves):
     folder = train(small_recipe(1), *halves, tmp_path / "run")
     text = folder.recipe.read_text()
     folder.recipe.write_text(text.replace("widths = [8, 16]", "widths = [8, 24]"))
-    with pytest.raises(WeightsError, match=r"is no checkpoint of the network in"):
+    with pytest.raises(WeightsError, match=r"is no checkpoint of the network of recipe"):
         load_network(folder)
 
 

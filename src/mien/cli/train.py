@@ -60,24 +60,35 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run; with --weights, a recipe.")],
     data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="The .onnx file to write.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", help="Weights of the recipe (.safetensors), where there is no run of it."),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="8-bit weights and activations: a quarter of the size, about twice as fast.")
     ] = False,
 ) -> None:
-    """Export a run as one ONNX file with its card: temperatures and thresholds fitted on the validation split."""
+    """Export a trained network as one ONNX file with its card: temperatures and thresholds fitted on validation."""
     need_training()
     from mien.experiments.roles import read_roles
-    from mien.export import export_run
+    from mien.export import export_network
     from mien.files import check_writable
+    from mien.training.networks.building import load_network, trained_network
     from mien.training.recipe_files import read_recipe
     from mien.training.run_folder import RunFolder
 
     check_writable(output)
-    roles = read_roles(read_recipe(RunFolder(run).recipe), data)
-    card = export_run(run, roles["validation"], output, int8_with=roles["training"] if int8 else None)
+    if weights is None:
+        recipe, network = load_network(RunFolder(run))
+    else:
+        recipe = read_recipe(run)
+        network = trained_network(recipe, weights)
+    roles = read_roles(recipe, data)
+    training = roles["training"] if int8 else None
+    card = export_network(recipe, network, roles["validation"], output, int8_with=training)
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
 
 

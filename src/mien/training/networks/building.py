@@ -1,5 +1,7 @@
 """A recipe -> its network."""
 
+from pathlib import Path
+
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -64,16 +66,29 @@ def load_network(folder: RunFolder) -> tuple[Recipe, nn.Module]:
             f"{folder.path}: holds no finished run ({folder.weights.name} is missing); go on with `mien train --resume`"
         )
     recipe = read_recipe(folder.recipe)
+    return recipe, trained_network(recipe, folder.weights)
+
+
+def trained_network(recipe: Recipe, weights: Path) -> nn.Module:
+    """Return the network of a recipe with weights that were trained, ready to score.
+
+    Args:
+        recipe: what to build.
+        weights: the .safetensors file of a run of this recipe; its numbers may be in half precision.
+
+    Raises:
+        WeightsError: the weights cannot be read or are of another architecture.
+    """
     network = build_network(recipe, load=False)
     try:
-        network.load_state_dict(load_file(folder.weights))
+        network.load_state_dict(load_file(weights))
     except (RuntimeError, OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(
-            f"{folder.weights}: is no checkpoint of the network in {folder.recipe} ({reason}); "
+            f"{weights}: is no checkpoint of the network of recipe {recipe.name} ({reason}); "
             "train the recipe again, or put its own weights back"
         ) from error
-    return recipe, network.eval()
+    return network.eval()
 
 
 def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
