@@ -10,6 +10,15 @@ from mien.provenance import facts
 
 RESULTS = Path(__file__).parent / "results"
 
+LINUX = Path("/proc/cpuinfo")
+"""Where Linux says what a CPU can do."""
+
+
+def first_of(*instructions: str) -> str:
+    """Return the first of some instruction sets, by Linux's names, that this CPU has, or ``"none"``."""
+    flags = set(LINUX.read_text(encoding="utf-8").split()) if LINUX.is_file() else set()
+    return next((name for name in instructions if name in flags), "none")
+
 
 def write_rows(name: str, rows: Sequence[dict[str, Any]]) -> Path:
     """Write rows, all with the same keys, to benchmarks/results/NAME.csv and return the path."""

@@ -17,7 +17,7 @@ import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from measurements import RESULTS, write_rows
+from measurements import RESULTS, first_of, write_rows
 from mien.experiments.roles import read_roles
 from mien.training.augment import augment
 from mien.training.batches import Batches, Pictures
@@ -25,9 +25,6 @@ from mien.training.precision import precision_of
 from mien.training.recipe_files import read_recipe
 from mien.training.run import train
 from mien.training.targets import targets_of
-
-LINUX = Path("/proc/cpuinfo")
-"""Where Linux says what a CPU can do."""
 
 
 class EpochTimes(Callback):
@@ -74,7 +71,7 @@ def main() -> None:
         "data": given.data.name,
         "n": len(roles["training"]),
         "precision": precision_of(recipe.loop),
-        "bf16_by": bf16_by(),
+        "bf16_by": first_of("amx_bf16", "avx512_bf16").removesuffix("_bf16"),
         "compile": recipe.loop.compile,
         "threads": torch.get_num_threads(),
         "first_epoch_s": f"{times.seconds[0]:.1f}",
@@ -84,12 +81,6 @@ def main() -> None:
     }
     path = write_rows(f"training_speed_{row['precision']}_{row['bf16_by']}", [row])
     print(f"{row}\n{path.relative_to(RESULTS.parent.parent)}")
-
-
-def bf16_by() -> str:
-    """Return by which instructions this CPU multiplies in bf16: amx, avx512, or none that Linux names."""
-    flags = set(LINUX.read_text(encoding="utf-8").split()) if LINUX.is_file() else set()
-    return next((flag.removesuffix("_bf16") for flag in ("amx_bf16", "avx512_bf16") if flag in flags), "none")
 
 
 if __name__ == "__main__":
