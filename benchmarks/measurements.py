@@ -20,6 +20,11 @@ def first_of(*instructions: str) -> str:
     return next((name for name in instructions if name in flags), "none")
 
 
+def int8_by() -> str:
+    """Return by what this CPU multiplies in int8: ``"vnni"``, or ``"none"`` where there is no instruction for it."""
+    return first_of("avx512_vnni", "avx_vnni").rpartition("_")[2]
+
+
 def write_rows(name: str, rows: Sequence[dict[str, Any]]) -> Path:
     """Write rows, all with the same keys, to benchmarks/results/NAME.csv and return the path."""
     path = RESULTS / f"{name}.csv"
