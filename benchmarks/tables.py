@@ -82,7 +82,7 @@ def models() -> str:
                 percent(several, "tuned_macro_f1") if several else "",
             ]
         )
-    heading = ["model", "size", "CPU a face", "without VNNI"]
+    heading = ["model", "size", "CPU a face, VNNI", "without VNNI"]
     heading += ["`fer7`", "its top 3", "`ferplus8`, majority", "`multilabel8`, macro-F1"]
     return table(heading, cells)
 
