@@ -7,8 +7,7 @@ The folder holds photographs, and training.xml and testing.xml with the boxes th
 as distributed with dlib). A face counts as found at an IoU of 0.4; what overlaps no drawn box is a false alarm, and so
 is anything found in dogs.jpg. Photographs without drawn boxes are counted, not judged. The detectors are those of the
 model's analyzer: with a gate behind the cascade where the model has one. With --others, twenty pictures of
-natural-images without persons, enlarged sixteen times, should hold no face either. Writes
-results/detectors_MODEL.csv.
+natural-images without persons, enlarged sixteen times, should hold no face either. Writes results/detectors_MODEL.csv.
 """
 
 import argparse

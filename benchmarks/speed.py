@@ -4,8 +4,7 @@
 
 One thread: a face alone and faces in batches of 64, by each shipped model with all its heads; by the default one the
 whole way from the bytes of examples/astronaut.jpg to the result with each detector that is here. Medians of CPU time.
-Writes
-results/speed_CPU.csv, where CPU is vnni or none: by what it multiplies int8.
+Writes results/speed_CPU.csv, where CPU is vnni or none: by what it multiplies int8.
 """
 
 import statistics
