@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mien import export
 from mien.cli import app
-from mien.errors import WeightsError
+from mien.errors import UsageError, WeightsError
 from mien.evaluation.predictions import predict
 from mien.inference.scores import probabilities
 from mien.inference.session import Session
@@ -167,6 +167,9 @@ def test_weights_in_half_precision_are_exported_without_a_run(run, tmp_path, sma
         result = CliRunner().invoke(app, ["export", str(run.recipe), "--weights", str(wrong), *arguments])
         assert isinstance(result.exception, WeightsError)
         assert wrong.name in str(result.exception)
+    result = CliRunner().invoke(app, ["export", str(run.recipe), *arguments])
+    assert isinstance(result.exception, UsageError)
+    assert "--weights" in str(result.exception)
 
 
 def test_int8_is_made_from_the_command_line(run, tmp_path, small_fer2013):

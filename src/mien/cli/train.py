@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.errors import import_extra
+from mien.errors import UsageError, import_extra
 
 if TYPE_CHECKING:
     from mien.experiments.finishing import Score
@@ -83,6 +83,8 @@ def export(
 
     check_writable(output)
     if weights is None:
+        if run.is_file():
+            raise UsageError(f"{run}: is no folder of a run; a recipe needs --weights FILE.safetensors beside it")
         recipe, network = load_network(RunFolder(run))
     else:
         recipe = read_recipe(run)
