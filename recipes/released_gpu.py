@@ -3,7 +3,7 @@
     python recipes/released_gpu.py released/all.parquet --minutes 10 --output released
 
 A third of the time goes to the teachers (recipes/teacher-*.toml), which learn emotions; then mien-base,
-mien-small and mien-nano learn from them, all three at once. Leaves NAME.safetensors of each; matrices in half precision.
+mien-small and mien-nano learn from them, all three at once. Leaves NAME.safetensors of each.
 `recipes/gate_data.py` makes the table; `mien export recipes/NAME.toml --weights released/NAME.safetensors` the model.
 """
 
@@ -45,9 +45,7 @@ def main() -> None:
     make(training, validation, seconds=60 * given.minutes, output=given.output, changes=given.set)
 
 
-def make(
-    training: Samples, validation: Samples, *, seconds: float, output: Path, changes: Sequence[str] = ()
-) -> None:
+def make(training: Samples, validation: Samples, *, seconds: float, output: Path, changes: Sequence[str] = ()) -> None:
     """Train the teachers and the pupils, and write their weights.
 
     Args:
@@ -65,7 +63,10 @@ def make(
     logits = logits_of(list(teachers.values()), torch.from_numpy(asked.crops).to(device), views=2)
     heads = read_recipe(RECIPES / f"{TEACHERS[0]}.toml").heads
     right = targets_of(asked, read_recipe(RECIPES / f"{TEACHERS[0]}.toml"))
-    print("together, mirrored too:", {name: round(head_score(logits[name], right[name], heads[name]), 4) for name in heads})
+    print(
+        "together, mirrored too:",
+        {name: round(head_score(logits[name], right[name], heads[name]), 4) for name in heads},
+    )
     save(learnt(PUPILS, training, validation, list(teachers.values()), (1 - FOR_TEACHERS) * seconds, changes), output)
 
 

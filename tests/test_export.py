@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from mien import export
 from mien.cli import app
 from mien.errors import UsageError, WeightsError
+from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.predictions import predict
 from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
-from mien.model_card import FER2013_CROP
+from mien.model_card import FER2013_CROP, Head
 from mien.training.networks.building import build_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
@@ -102,10 +103,11 @@ def test_the_prior_is_divided_out_within_the_graph(run, drawn_samples, tmp_path)
     )
     assert np.abs(votes - same).max() < 1e-5
     assert np.abs((shifted - fer7) - (shifted - fer7)[0]).max() < 1e-5
-    # At the temperature without it the probabilities are exactly those over the square root of the prior.
+    # At the temperature of the likelihood the probabilities are exactly those over the square root of the prior.
+    head = Head("fer7", "single", plain.head("fer7").labels, fit_temperature(fer7, drawn_samples.fer7))
     prior = (np.bincount(drawn_samples.fer7, minlength=7) + 1) / (len(drawn_samples) + 7)
-    expected = probabilities(fer7, plain.head("fer7")) / np.sqrt(prior)
-    found = probabilities(shifted, plain.head("fer7"))
+    expected = probabilities(fer7, head) / np.sqrt(prior)
+    found = probabilities(shifted, head)
     assert found == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
 
 

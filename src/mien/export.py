@@ -12,7 +12,7 @@ from torch import nn
 
 from mien.data.samples import Samples
 from mien.errors import WeightsError
-from mien.evaluation.calibration import fit_temperature, with_unsure
+from mien.evaluation.calibration import fit_sharpening, fit_temperature, with_unsure
 from mien.evaluation.metrics import metrics_of
 from mien.evaluation.multilabel import fit_gate_threshold, fit_thresholds
 from mien.evaluation.predictions import predict
@@ -152,9 +152,10 @@ def _fitted(head: Head, settings: HeadRecipe, session: Session, validation: Samp
     right = truth_of(head, validation)
     targets = right.targets[right.known]
     logits = session.logits(validation.crops[right.known], [head.name])[0]
-    head = replace(head, temperature=fit_temperature(logits, targets))
     if head.task == "single":
-        return head
+        temperature, power = fit_sharpening(logits, targets)
+        return replace(head, temperature=temperature, entropy_power=power)
+    head = replace(head, temperature=fit_temperature(logits, targets))
     if isinstance(settings.threshold, float):
         return replace(head, thresholds=(settings.threshold,) * len(head.labels))
     fit = fit_gate_threshold if head.task == "gate" else fit_thresholds

@@ -62,6 +62,8 @@ class Head:
         task: ``"single"`` (softmax), ``"multi"`` (sigmoid) or ``"gate"`` (sigmoid: face or not).
         labels: labels in the order of the logits.
         temperature: the logits are divided by it before softmax or sigmoid; fitted on validation data.
+        entropy_power: how the temperature of ``"single"`` depends on the picture, see
+            `mien.inference.scores.sharpened`; 0 not at all. Fitted together with the temperature.
         thresholds: per label, for ``"multi"`` and ``"gate"``.
         unsure_below: an answer less probable than this is called unsure; for ``"single"``, fitted on validation data.
         unsure_error: the share of wrong answers among the others that `unsure_below` was fitted for, 0 to 1.
@@ -74,6 +76,7 @@ class Head:
     thresholds: tuple[float, ...] | None = None
     unsure_below: float | None = None
     unsure_error: float | None = None
+    entropy_power: float = 0.0
 
     def is_unsure(self, confidence: float) -> bool | None:
         """Return whether an answer of this probability is called unsure; None where the head has no such threshold."""
@@ -164,6 +167,7 @@ class ModelCard:
                         thresholds=tuple(head["thresholds"]) if head["thresholds"] else None,
                         unsure_below=head.get("unsure_below"),  # cards older than the verdict have none
                         unsure_error=head.get("unsure_error"),
+                        entropy_power=float(head.get("entropy_power", 0)),  # nor this
                     )
                     for head in heads
                 ),

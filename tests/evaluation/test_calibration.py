@@ -5,6 +5,7 @@ from scipy.special import expit, softmax
 from mien.evaluation.calibration import (
     accuracy_of_surest,
     classwise_error,
+    fit_sharpening,
     fit_temperature,
     fit_unsure,
     reliability,
@@ -15,6 +16,7 @@ from mien.evaluation.calibration import (
 )
 from mien.evaluation.metrics import calibration_error
 from mien.evaluation.predictions import Predictions
+from mien.inference.scores import sharpened
 from mien.model_card import Head
 
 
@@ -40,6 +42,31 @@ def test_finds_the_temperature_of_independent_labels():
     logits = draw.normal(0, 3, (20_000, 3))
     targets = draw.random(logits.shape) < expit(logits / 2.5)
     assert fit_temperature(logits, targets) == pytest.approx(2.5, rel=0.05)
+
+
+def test_finds_how_the_temperature_depends_on_the_entropy():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 3, (20_000, 5))
+    chances = sharpened(logits / 0.8, 0.3)
+    targets = (chances.cumsum(axis=1) < draw.random((len(logits), 1))).sum(axis=1)
+    temperature, power = fit_sharpening(logits, targets)
+    assert (temperature, power) == pytest.approx((0.8, 0.3), abs=0.03)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.1, 0.5])
+def test_the_scores_before_the_temperature_of_each_picture_come_back(power):
+    logits = np.random.default_rng(0).normal(0, 1, (200, 4))
+    scores = sharpened(logits / 0.7, power)
+    made = Predictions(
+        np.arange(200).astype(str),
+        np.zeros(200, int),
+        scores,
+        tuple("abcd"),
+        "m",
+        temperature=0.7,
+        entropy_power=power,
+    )
+    assert uncalibrated(made) == pytest.approx(softmax(logits, axis=1), abs=1e-6)
 
 
 def test_the_scores_before_the_temperature_come_back():

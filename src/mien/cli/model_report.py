@@ -18,7 +18,9 @@ def card_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     """Yield what a card says: name of the thing, the thing."""
     yield "name", card.name
     for head in card.heads:
-        yield f"head {head.name}", f"{', '.join(head.labels)} ({head.task}, temperature {head.temperature:.3f})"
+        by_entropy = f", times entropy to the power {head.entropy_power:.2f}" if head.entropy_power else ""
+        calibration = f"{head.task}, temperature {head.temperature:.3f}{by_entropy}"
+        yield f"head {head.name}", f"{', '.join(head.labels)} ({calibration})"
     yield "crop", f"{card.crop.size}x{card.crop.size} {card.crop.color}"
     yield "trained on", card.trained_on
     for metric, value in card.metrics.items():

@@ -34,6 +34,7 @@ class Predictions:
         task: what the columns mean, see `mien.model_card.Head.task`.
         thresholds: per label, for several labels and for a gate; None where none were fitted.
         temperature: the one by which the logits were divided; 1 where nobody knows.
+        entropy_power: see `mien.model_card.Head`.
         unsure_below: an answer less probable than this is called unsure; None where the head has no such threshold.
         unsure_error: the share of wrong answers among the others that was stated, 0 to 1.
         votes: (n, 10) float32, FER+'s votes where the data has them, NaN rows where a picture has none; else None.
@@ -57,6 +58,7 @@ class Predictions:
     task: Task = "single"
     thresholds: tuple[float, ...] | None = None
     temperature: float = 1.0
+    entropy_power: float = 0.0
     unsure_below: float | None = None
     unsure_error: float | None = None
     votes: NDArray[np.float32] | None = None
@@ -231,6 +233,7 @@ def beside_truth(
         task=head.task,
         thresholds=head.thresholds,
         temperature=head.temperature,
+        entropy_power=head.entropy_power,
         unsure_below=head.unsure_below,
         unsure_error=head.unsure_error,
         votes=None if np.isnan(kept.votes).all() else kept.votes,

@@ -20,7 +20,7 @@ from mien.model_card import Head, Task
 META_KEY = b"mien_predictions"
 META_VERSION = 1
 FACTS = ("model", "sha256", "head", "truth", "data", "split", "task", "temperature", "unsure_below", "unsure_error")
-"""What the metadata says, besides labels and thresholds; fields of `Predictions`."""
+"""What the metadata says, besides labels, thresholds and the power of the entropy; fields of `Predictions`."""
 
 SCORE, TARGET, VOTE, GROUP = "p_", "target_", "votes_", "group_"
 ID_COLUMNS = ("id", "path", "picture", "image", "file", "filename")
@@ -49,6 +49,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         columns |= {VOTE + name: predictions.votes[:, n] for n, name in enumerate(VOTE_COLUMNS)}
     columns |= {GROUP + name: values.tolist() for name, values in predictions.groups.items()}
     meta = {"version": META_VERSION, "labels": predictions.labels, "thresholds": predictions.thresholds}
+    meta["entropy_power"] = predictions.entropy_power
     meta |= {name: getattr(predictions, name) for name in FACTS}
     table = arrow.table(columns).replace_schema_metadata({META_KEY: json.dumps(meta)})
     with written_whole(path) as temporary:
@@ -91,6 +92,7 @@ def read_predictions(path: Path) -> Predictions:
                 for name in table.column_names
                 if name.startswith(GROUP)
             },
+            entropy_power=meta.get("entropy_power", 0.0),  # older files have none
             **{name: meta[name] for name in FACTS},
         )
     except DataError as error:

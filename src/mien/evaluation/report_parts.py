@@ -85,9 +85,10 @@ def _trust(row: Scored) -> str:
     lines = [
         (plain_name(name), f"{before[name]:.3f}", f"{row.metrics[name].value:.3f}", meaning(name)) for name in before
     ]
+    by_entropy = f", less where it is sure: entropy to the power {made.entropy_power:.2f}" if made.entropy_power else ""
     words = (
         "<p>If it says 70%, seven of ten such answers should be right. The network alone is not so honest: its scores "
-        f"are divided by one number, its temperature ({made.temperature:.3f}), fitted on other pictures than these.</p>"
+        f"are divided by a temperature ({made.temperature:.3f}{by_entropy}), fitted on other pictures than these.</p>"
     )
     table = table_html(("", "before", "after", "what it is"), lines, numeric=(1, 2))
     if made.unsure_below is None or made.task != "single":

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from mien.inference.session import Session
 from mien.model_card import Head
 
+LEAST_ENTROPY = 0.01
+"""What is surer than this is taken as this sure: few pictures tell how right such answers are."""
+
 
 def score_crops(session: Session, crops: NDArray[np.uint8], head: Head) -> NDArray[np.float64]:
     """Score crops with one head: (n, labels) float64 probabilities, 0 to 1; see `score_heads`."""
@@ -32,7 +35,8 @@ def score_heads(session: Session, crops: NDArray[np.uint8], heads: Sequence[Head
 def probabilities(logits: NDArray[np.floating], head: Head) -> NDArray[np.float64]:
     """Turn logits into probabilities: divided by the head's temperature, then softmax or sigmoid.
 
-    Temperature scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599).
+    Temperature scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599). With a head's
+    `entropy_power` the temperature is that of each picture, see `sharpened`.
 
     Args:
         logits: (n, labels).
@@ -43,6 +47,34 @@ def probabilities(logits: NDArray[np.floating], head: Head) -> NDArray[np.float6
     """
     scaled = logits.astype(np.float64) / head.temperature
     if head.task == "single":
-        shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+        return sharpened(scaled, head.entropy_power)
     return np.asarray(0.5 * (1 + np.tanh(0.5 * scaled)))  # sigmoid without overflow
+
+
+def sharpened(logits: NDArray[np.float64], power: float) -> NDArray[np.float64]:
+    """Return the softmax of logits over a temperature that depends on how sure the softmax itself is.
+
+    Entropy-based temperature scaling: Balanya, Maroñas, Ramos 2024, "Adaptive temperature scaling for robust
+    calibration of deep neural networks" (arXiv:2208.00461).
+
+    Args:
+        logits: (n, labels).
+        power: 0 to 1, of the entropy of the softmax, as a share of the largest possible, to get the temperature; 0
+            gives the softmax itself. The more, the surer gets what is nearly certain; what is open stays as it is.
+
+    Returns:
+        (n, labels) float64, 0 to 1; rows sum to one, and the most probable label is that of the logits.
+    """
+    shares = _softmax(logits)
+    return _softmax(logits / relative_entropy(shares) ** power) if power else shares
+
+
+def relative_entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the entropy of rows of probabilities as a share of the largest possible: (n, 1), `LEAST_ENTROPY` to 1."""
+    entropy = -(shares * np.log(np.maximum(shares, np.finfo(np.float64).tiny))).sum(axis=1, keepdims=True)
+    return np.asarray(np.clip(entropy / np.log(max(shares.shape[1], 2)), LEAST_ENTROPY, 1.0))
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -22,16 +22,20 @@ from mien.training.augment import augment
 from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
+from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, groups_of, targets_of
 
 CHUNK = 8
-"""Batches that are changed at once, with one strength of blur; each time the device has nothing else to do for a while."""
+"""Batches that are changed at once, with one strength of blur; each time the device waits for a moment."""
 
 WARMUP_STEPS = 3
 """Steps at a rate of 0 before recording: in them libraries choose their algorithms and optimisers make their state."""
 
 WARMUP_EPOCHS = 2
 """At least so many epochs of rising rate: the second one tells how many more there is time for."""
+
+PART = 1024
+"""Pictures that are scored at once."""
 
 TELL_EVERY = 20
 """Epochs from one line about validation to the next."""
@@ -49,6 +53,7 @@ class Classroom:
 
     Raises:
         DataError: the pictures have not the labels that the recipes' heads learn from.
+        WeightsError: there are no such weights as a recipe starts with.
     """
 
     def __init__(
@@ -81,8 +86,7 @@ class Classroom:
         self._teachers = _Teachers(teachers, lead, self._x[: self._first]) if teachers else None
         answers = self._teachers.answers if self._teachers else {}
         self._pupils = {
-            recipe.name: _Pupil(recipe, targets_of(training, recipe), self._x, self._given, answers, device)
-            for recipe in recipes
+            recipe.name: _Pupil(recipe, training, self._x, self._given, answers, device) for recipe in recipes
         }
 
     def learn(self, *, epochs: int = 0, seconds: float = 0, tell: Callable[[str], None] = print) -> int:
@@ -138,11 +142,13 @@ class Classroom:
             count = min(CHUNK, self.steps - start)
             parts = [order[start * self._first : (start + count) * self._first].view(count, self._first)]
             for group, each in self._groups:
-                parts.append(group[torch.randint(len(group), (count, each), generator=self._generator, device=self._device)])
+                parts.append(
+                    group[torch.randint(len(group), (count, each), generator=self._generator, device=self._device)]
+                )
             index = torch.cat(parts, 1)
             x = augment(self._crops[index.flatten()], self._lead.augmentation, self._generator)
-            for number, x_part in enumerate(x.split(index.shape[1])):
-                yield self._blended(x_part, self._targets.take(index[number]))
+            for number, part in enumerate(x.unflatten(0, index.shape)):
+                yield self._blended(part, self._targets.take(index[number]))
 
     def _shuffled(self, index: Tensor) -> Tensor:
         return index[torch.randperm(len(index), generator=self._generator, device=self._device)]
@@ -190,7 +196,8 @@ def logits_of(networks: Sequence[nn.Module], crops: Tensor, *, views: int = 1) -
     """
     parts = []
     with torch.inference_mode(), _in_bf16(crops.device):
-        for part in crops.split(1024):
+        for start in range(0, len(crops), PART):
+            part = crops[start : start + PART]
             looks = [part, part.flip(3)][:views]
             answers = [network(look) for network in networks for look in looks]
             parts.append({name: torch.stack([answer[name] for answer in answers]).mean(0) for name in answers[0]})
@@ -211,7 +218,7 @@ class _Recorded:
         self._work = work
         if device.type != "cuda":
             return
-        self._stream, self._graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        self._stream, self._graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             for _ in range(WARMUP_STEPS):
@@ -278,16 +285,20 @@ class _Pupil:
     def __init__(
         self,
         recipe: Recipe,
-        learnt: Targets,
+        training: Samples,
         x: Tensor,
         given: Targets,
         answers: Mapping[str, Tensor],
         device: torch.device,
     ) -> None:
         self._recipe, self._x, self._given, self._answers = recipe, x, given, answers
+        learnt = targets_of(training, recipe)
         balance = {name: class_balance(learnt[name], head) for name, head in recipe.heads.items()}
         self._balance = {name: None if value is None else value.to(device) for name, value in balance.items()}
-        self._network = build_network(recipe).to(device, memory_format=torch.channels_last)
+        network = build_network(recipe)
+        if recipe.start:
+            start_from(network, recipe.start, training.crops)
+        self._network = network.to(device).to(memory_format=torch.channels_last)
         self.average = deepcopy(self._network).eval().requires_grad_(False)
         self._rate = torch.zeros((), device=device)
         self._distance = torch.ones((), device=device)
@@ -322,7 +333,7 @@ class _Pupil:
             head.weight * head_loss(logits[name], self._target(name), head, self._balance[name])
             for name, head in self._recipe.heads.items()
         ]
-        torch.stack(losses).sum().backward()
+        torch.autograd.backward(torch.stack(losses).sum())
         self._optimiser.step()
         with torch.no_grad():
             _approach(_numbers(self.average), _numbers(self._network), self._distance)
