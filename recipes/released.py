@@ -3,10 +3,10 @@
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
 The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
-that only searches); then the teachers are trained, then mien-base, which begins with the weights of one and learns from
-all, then mien-small and mien-nano, which learn from it; each is exported in int8. What is finished is left as it is,
-and an interrupted training goes on: give the same command again. Everything lies in one folder; on two CPU cores it
-takes days, on a GPU hours.
+that only searches); then the teachers and the three models that learn from them; each is exported in int8. On a GPU
+all networks learn together, in --minutes (released_gpu.py); without one, one after the other, which takes days. What is
+finished is left as it is, and an interrupted training goes on: give the same command again. Everything lies in one
+folder.
 """
 
 import argparse
@@ -14,11 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gate_boxes import BOXES
+import torch
 
-RECIPES = Path(__file__).parent
-TEACHERS = ("mien-compact", "fer2013-cnn-100")
-PUPILS = ("mien-small", "mien-nano")
+from gate_boxes import BOXES
+from released_gpu import PUPILS, RECIPES, TEACHERS
+
 SEARCH = ("loop.epochs=8", "data.test=''")
 """The gate that only searches: what it takes for faces is wanted, not its last tenth of a percent, and no test."""
 
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--search", action="store_true", help="search the photographs anew (an hour); see gate_boxes.py"
     )
+    parser.add_argument("--minutes", type=float, default=10, help="for all networks together, on a GPU")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="another number of epochs for every training, to try it out")
     given = parser.parse_args()
@@ -43,10 +44,12 @@ def main() -> None:
     table = work.table("gate.parquet", sources, boxes, "--emotions", everything)
     work.run("gate-cnn", RECIPES / "gate-cnn.toml", table)
 
+    if torch.cuda.is_available():
+        work.together(everything, given.minutes)
+        return
     teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
-    base = work.release("mien-base", everything, teachers, f"start={teachers[0].parent.as_posix()}")
     for name in PUPILS:
-        work.release(name, everything, [base, *teachers])
+        work.release(name, everything, teachers)
 
 
 class Work:
@@ -92,12 +95,24 @@ class Work:
             self.mien("train", recipe, "--data", data, "--output", folder, "--resume", *settings)
         return folder
 
-    def release(self, name: str, data: Path, teachers: list[Path], *changes: str) -> Path:
-        """Train a released model with teachers, export it in int8, and return it in float32, to teach others."""
+    def together(self, data: Path, minutes: float) -> None:
+        """Train all networks at once on a GPU, and export in int8 those that are released."""
+        folder = self._folder / "weights"
+        if not all((folder / f"{name}.safetensors").exists() for name in PUPILS):
+            seed = ("--set", f"seed={self._seed}") if self._seed != 1 else ()
+            call(sys.executable, RECIPES / "released_gpu.py", data, "--minutes", minutes, "--output", folder, *seed)
+        for name in PUPILS:
+            weights = ("--weights", folder / f"{name}.safetensors")
+            self.export(name, RECIPES / f"{name}.toml", data, *weights)
+
+    def release(self, name: str, data: Path, teachers: list[Path]) -> None:
+        """Train a released model with teachers, and export it in int8."""
         models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
-        run = self.run(name, RECIPES / f"{name}.toml", data, models, *changes)
-        self.mien("export", run, "--data", data, "--output", self._folder / f"{name}.onnx", "--int8")
-        return run / "model.onnx"
+        self.export(name, self.run(name, RECIPES / f"{name}.toml", data, models), data)
+
+    def export(self, name: str, trained: Path, data: Path, *more: str | Path) -> None:
+        """Export a trained network in int8."""
+        self.mien("export", trained, *more, "--data", data, "--output", self._folder / f"{name}.onnx", "--int8")
 
     def mien(self, *words: str | Path) -> None:
         """Call mien."""

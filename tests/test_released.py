@@ -25,6 +25,8 @@ def pipeline(monkeypatch, tmp_path):
             Path(words[5]).touch()
         elif words[1].endswith("gate_search.py"):
             Path(words[3]).touch()
+        elif words[1].endswith("released_gpu.py"):
+            pass
         elif words[3] == "train":
             folder = Path(words[words.index("--output") + 1])
             folder.mkdir(parents=True)
@@ -45,7 +47,7 @@ def test_the_gate_then_teachers_then_sizes(pipeline):
     kinds = run()
     assert [kind[0].rsplit("/")[-1] for kind in kinds] == [
         *["gate_data.py", "train"],
-        *["train"] * 2,
+        *["train"] * 3,
         *["train", "export"] * 3,
     ]
     known = commands[0][commands[0].index("--boxes") + 1]
@@ -53,13 +55,24 @@ def test_the_gate_then_teachers_then_sizes(pipeline):
     trained = {command[1].rsplit("/")[-1]: command for command in commands if command[0] == "train"}
     for name in trained:
         assert (SCRIPT.parent / name).is_file()
-    assert trained["mien-base.toml"][-1].endswith("runs/mien-compact")
-    taught = trained["mien-nano.toml"][-1]
-    assert taught.startswith("teacher.models=['")
-    assert "runs/mien-base/model.onnx" in taught
-    taught = trained["mien-base.toml"][-3]
-    assert taught.startswith("teacher.models=['")
-    assert "mien-base" not in taught
+    for name in ("mien-base", "mien-small", "mien-nano"):
+        taught = trained[f"{name}.toml"][-1]
+        assert taught.startswith("teacher.models=['")
+        assert taught.count("/model.onnx") == 3
+
+
+def test_on_a_gpu_all_networks_learn_together(pipeline, monkeypatch):
+    run, commands, _ = pipeline
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    kinds = run("--minutes", "3")
+    assert [kind[0].rsplit("/")[-1] for kind in kinds] == ["gate_data.py", "train", "released_gpu.py", *["export"] * 3]
+    together, *exports = commands[2:]
+    assert together[together.index("--minutes") + 1] == "3.0"
+    folder = together[together.index("--output") + 1]
+    for command in exports:
+        weights = Path(command[command.index("--weights") + 1])
+        assert weights == Path(folder, Path(command[1]).stem + ".safetensors")
+        assert (SCRIPT.parent / weights.with_suffix(".toml").name).is_file()
 
 
 def test_a_search_ends_in_the_boxes_of_cascades_and_gates(pipeline):

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mien.inference.session import Session
 from mien.model_card import Head
 
-LEAST_ENTROPY = 0.01
-"""What is surer than this is taken as this sure: few pictures tell how right such answers are."""
+LEAST_ENTROPY = 0.2
+"""What is surer than this is taken as this sure: too few of such answers are wrong to tell more."""
 
 
 def score_crops(session: Session, crops: NDArray[np.uint8], head: Head) -> NDArray[np.float64]:

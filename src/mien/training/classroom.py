@@ -147,8 +147,8 @@ class Classroom:
                 )
             index = torch.cat(parts, 1)
             x = augment(self._crops[index.flatten()], self._lead.augmentation, self._generator)
-            for number, part in enumerate(x.unflatten(0, index.shape)):
-                yield self._blended(part, self._targets.take(index[number]))
+            for own, part in zip(index, x.view(*index.shape, *x.shape[1:]), strict=True):
+                yield self._blended(part, self._targets.take(own))
 
     def _shuffled(self, index: Tensor) -> Tensor:
         return index[torch.randperm(len(index), generator=self._generator, device=self._device)]

@@ -1,0 +1,139 @@
+"""Networks that learn together, on the CPU; what a GPU records is compared where there is one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mien.data.record import TableMeta
+from mien.labels import FERPLUS10
+from mien.training import classroom
+from mien.training.classroom import Classroom, logits_of
+from mien.training.networks.building import build_network
+
+CPU = torch.device("cpu")
+CHANGES = ("augmentation.mixup=0", "augmentation.erase=0", "augmentation.shift=0", "augmentation.rotation_degrees=0")
+
+
+@pytest.fixture
+def bright_or_dark(drawn_samples):
+    """Half of the pictures are happy and bright below, the others sad and bright above."""
+    below = np.arange(64) % 2 == 0
+    crops = np.zeros((64, 1, 48, 48), np.uint8)
+    crops[below, :, 24:] = 200
+    crops[~below, :, :24] = 200
+    votes = np.zeros((64, 10), np.float32)
+    votes[below, 1], votes[~below, 3] = 10, 10
+    return replace(drawn_samples, crops=crops, fer7=np.where(below, 3, 4), votes=votes)
+
+
+def test_networks_of_two_recipes_learn_from_the_same_batches(small_recipe, bright_or_dark):
+    plain = small_recipe(1, *CHANGES, "optimiser.average=0.5")
+    dense = small_recipe(1, *CHANGES, "optimiser.average=0.5", "name=dense", model='kind = "mlp"')
+    told = []
+    room = Classroom([plain, dense], bright_or_dark, bright_or_dark, device=CPU)
+    assert room.learn(epochs=25, tell=told.append) == 25
+    for network in room.networks().values():
+        assert not network.training
+        answers = logits_of([network], torch.from_numpy(bright_or_dark.crops))
+        assert (answers["fer7"].argmax(1).numpy() == bright_or_dark.fer7).mean() > 0.9
+    assert "small fer7 " in told[-1]
+    assert "dense fer7 " in told[-1]
+
+
+def test_time_decides_how_many_epochs_there_are(small_recipe, drawn_samples, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(classroom.time, "monotonic", lambda: next(clock))
+    told = []
+    room = Classroom([small_recipe(1)], drawn_samples, drawn_samples, device=CPU)
+    # Every look at the clock is a second later than the last: an epoch takes one, and after two of them it is four.
+    assert room.learn(seconds=10, tell=told.append) == 2 + 6
+    assert told[0].startswith("8 epochs of 4 steps, 1.00 s each, after 4 s")
+
+
+def test_pictures_of_groups_are_their_share_of_every_batch(small_recipe, drawn_samples):
+    codes = np.array([0] * 48 + [FERPLUS10.index("not_face")] * 16)
+    samples = replace(drawn_samples, codes=codes, meta=TableMeta(FERPLUS10, license="", layout="gate"))
+    samples.crops[48:] = 0
+    room = Classroom([small_recipe(1, "data.shares={not_face=0.25}", *CHANGES)], samples, samples, device=CPU)
+    batches = list(room._batches())
+    assert len(batches) == room.steps == 4
+    for x, targets in batches:
+        blank = x.flatten(1).std(1) < 1
+        assert blank.tolist() == [False] * 12 + [True] * 4
+        assert len(targets["fer7"].values) == 16
+
+
+def test_blended_targets_are_the_blend_of_both_losses(small_recipe, drawn_samples):
+    recipe = small_recipe(1, "augmentation.mixup=1.0")
+    room = Classroom([recipe], drawn_samples, drawn_samples, device=CPU)
+    x = torch.from_numpy(drawn_samples.crops[:16]).float()
+    targets = room._targets.take(torch.arange(52, 64).repeat(2)[:16])  # the last four have no votes
+    mixed, blended = room._blended(x, targets)
+    assert not torch.allclose(mixed, x)
+    votes = blended["ferplus8"]
+    assert votes.values.sum(1)[votes.known > 0].numpy() == pytest.approx(1, abs=1e-5)
+    assert ((votes.known > 0) & (votes.known < 1)).any()
+    assert votes.known.sum().item() == pytest.approx(targets["ferplus8"].known.sum().item(), abs=1e-4)
+
+
+class Knows(nn.Module):
+    """Says happiness to everything."""
+
+    def forward(self, pixels):
+        """(n, 1, 48, 48) -> a sure answer."""
+        logits = torch.zeros(len(pixels), 7)
+        logits[:, 3] = 20
+        return {"fer7": logits}
+
+
+def test_pupils_take_their_share_of_what_teachers_say(small_recipe, drawn_samples):
+    recipe = small_recipe(1, "teacher.share=0.75", "teacher.heads=['fer7']")
+    room = Classroom([recipe], drawn_samples, drawn_samples, teachers=[Knows(), Knows()], device=CPU)
+    (pupil,) = room._pupils.values()
+    given, taught = room._given["fer7"], pupil._target("fer7")
+    assert taught.values.numpy() == pytest.approx(0.25 * given.values.numpy() + 0.75 * np.eye(7)[3], abs=1e-6)
+    assert torch.equal(pupil._target("ferplus8").values, room._given["ferplus8"].values)
+    pupil = classroom._Pupil(small_recipe(1), drawn_samples, room._x, room._given, {}, CPU)
+    assert torch.equal(pupil._target("fer7").values, given.values)
+
+
+def test_the_rate_rises_then_falls_to_nothing(small_recipe, drawn_samples):
+    room = Classroom([small_recipe(1, "optimiser.rate=0.4")], drawn_samples, drawn_samples, device=CPU)
+    (pupil,) = room._pupils.values()
+    rates = []
+    for step in range(40):
+        pupil.set_rate(step, 40, 4)
+        rates.append(pupil._rate.item())
+    assert max(rates) == pytest.approx(0.4) == rates[7] == rates[8]
+    assert rates[0] == pytest.approx(0.05)
+    assert rates[-1] < 0.001
+    assert np.diff(rates[8:]).max() < 0
+
+
+def test_a_pupil_begins_with_the_weights_that_its_recipe_names(small_recipe, drawn_samples, tmp_path):
+    from safetensors.torch import save_file
+
+    recipe = small_recipe(1)
+    weights = {name: value + 1 for name, value in build_network(recipe).state_dict().items()}
+    save_file(weights, tmp_path / "begun.safetensors")
+    begun = small_recipe(1, f"start='{(tmp_path / 'begun.safetensors').as_posix()}'")
+    network = Classroom([begun], drawn_samples, drawn_samples, device=CPU).networks()["small"]
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, weights[name])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_recorded_steps_learn_what_unrecorded_ones_do(small_recipe, bright_or_dark):
+    device = torch.device("cuda")
+    found = []
+    for name in ("cuda", "none"):
+        room = Classroom([small_recipe(1, *CHANGES)], bright_or_dark, bright_or_dark, device=device)
+        if name == "none":
+            for pupil in room._pupils.values():
+                pupil.record = lambda pupil=pupil: setattr(pupil, "work", classroom._Recorded(pupil._learn, CPU))
+        room.learn(epochs=4)
+        found.append(logits_of(list(room.networks().values()), torch.from_numpy(bright_or_dark.crops).to(device)))
+    assert torch.allclose(found[0]["fer7"], found[1]["fer7"], atol=0.1)
