@@ -55,10 +55,10 @@ CATALOGUE = (
         name="mien-base",
         kind="emotions",
         file="mien-base.onnx",
-        sha256="46a5e5c423322204f143c1aef45b97cf43ed07eee292cc4aae10ade1b5896799",
-        size=1_751_062,
+        sha256="08f8dbd646695c3cfb3dc94a1eaac9cebef76f215e888ae6a1add6f0d9bec97d",
+        size=3_604_797,
         license="MIT",
-        about="SE-ResNet, int8, 48x48 gray, heads fer7, ferplus8, multilabel8 and face; by mien on FER-2013 and FER+.",
+        about="ResNet, int8, 48x48 gray, heads fer7, ferplus8, multilabel8 and face; by mien on FER-2013 and FER+.",
     ),
     WeightFile(
         name="mien-compact",
