@@ -12,7 +12,10 @@ import pytest
 
 from mien.data import Record, open_table
 from mien.data.encoding import encode_png
+from mien.data.samples import read_samples
+from mien.data.votes import MISSING
 from mien.inference.image import read_picture
+from mien.model_card import FER2013_CROP
 from mien.results import Box, Face
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +162,11 @@ def test_the_table_of_emotions_holds_both_sides_in_little_detail_too(script, mon
     assert np.array_equal(read_picture(found["faint/happy.png"].image)[..., 0], data.reduced(sharp))
     assert np.array_equal(read_picture(found["happy.png"].image)[..., 0], sharp)
     assert found["faint/happy.png"].votes is None
+    samples = read_samples(emotions, spec=FER2013_CROP)
+    told = dict(zip(samples.ids.tolist(), samples.face_codes().tolist(), strict=True))
+    assert told["happy.png"] == told["faint/happy.png"] == 1
+    assert told["car.png"] == told["faint/car.png"] == 0
+    assert told["doubted.png"] == MISSING
     assert {record.path: record.label for record in open_table(gate).records()} == {
         "happy.png": "face",
         "read-once.png": "face",

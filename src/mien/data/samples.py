@@ -64,7 +64,8 @@ class Samples:
 
         A table of `FACE2` says so itself. In one of `FERPLUS10` what is labelled not_face is something else and all
         other labels are faces; where there are votes, faces that two or more annotators call none are left open, and so
-        are pictures that FER+ dropped, which mostly are none.
+        are pictures with an emotion that FER+ dropped, which mostly are none. What is labelled unknown without votes is
+        a face of which nothing else is told.
 
         Returns:
             (n,) int64; None where the table's labels do not tell.
@@ -79,7 +80,7 @@ class Samples:
         other = self.codes == labels.index("not_face")
         doubted = self.votes[:, VOTE_COLUMNS.index("not_face")] >= 2
         if self.meta.votes == VOTE_COLUMNS:
-            doubted |= np.isnan(self.votes[:, 0])
+            doubted |= np.isnan(self.votes[:, 0]) & (self.codes != labels.index("unknown"))
         open_ = (self.codes == MISSING) | doubted
         return np.where(other, 0, np.where(open_, MISSING, 1)).astype(np.int64)
 
