@@ -2,8 +2,8 @@
 
     python recipes/released_gpu.py released/all.parquet --minutes 10 --output released
 
-A third of the time goes to the teachers (recipes/teacher-*.toml), which learn emotions; then mien-base,
-mien-small and mien-nano learn from them, all three at once. Leaves NAME.safetensors of each.
+A third of the time goes to the teachers (recipes/teacher-*.toml), which learn emotions; then mien-base
+and mien-small learn from them, both at once. Leaves NAME.safetensors of each.
 `recipes/gate_data.py` makes the table; `mien export recipes/NAME.toml --weights released/NAME.safetensors` the model.
 """
 
@@ -25,7 +25,7 @@ from mien.training.targets import targets_of
 
 RECIPES = Path(__file__).parent
 TEACHERS = ("teacher-senet", "teacher-resnet", "teacher-vgg")
-PUPILS = ("mien-base", "mien-small", "mien-nano")
+PUPILS = ("mien-base", "mien-small")
 FOR_TEACHERS = 0.36
 """Share of the time."""
 
