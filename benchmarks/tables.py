@@ -16,6 +16,7 @@ from mien.inference.weights import CATALOGUE, DEFAULT_MODEL
 ROOT = RESULTS.parent.parent
 CPUS = {"vnni": "CPU with VNNI", "none": "CPU without VNNI"}
 """What the CPU of a timing multiplies int8 with, in words."""
+NOT_MEASURED = "not measured"
 
 
 def read(name: str) -> list[dict[str, str]]:
@@ -74,8 +75,8 @@ def models() -> str:
             [
                 f"`{entry.name}`",
                 f"{entry.size / 1e6:.1f} MB",
-                faces["vnni"][entry.name],
-                faces["none"][entry.name],
+                faces["vnni"].get(entry.name, NOT_MEASURED),
+                faces["none"].get(entry.name, NOT_MEASURED),
                 percent(seven, "accuracy"),
                 percent(seven, "top3_accuracy"),
                 percent(votes, "accuracy"),
@@ -110,15 +111,17 @@ def speed() -> str:
         {(row["what"], row["model"]): f"{float(row['cpu_ms']):.2f} ms" for row in speeds()[int8_by]}
         for int8_by in ("vnni", "none")
     )
-    cells = [[f"{what}, `{model}`", fast[what, model], slow[what, model]] for what, model in fast]
+    cells = [[f"{what}, `{model}`", fast[what, model], slow.get((what, model), NOT_MEASURED)] for what, model in fast]
     dates = {int8_by: rows[0]["date"] for int8_by, rows in speeds().items()}
     heading = ["one thread", *(f"{CPUS[int8_by]}, {date}" for int8_by, date in dates.items())]
     return table(heading, cells)
 
 
 def speeds() -> dict[str, list[dict[str, str]]]:
-    """What `speed.py` measured, by what the CPU multiplies int8 with."""
-    return {int8_by: read(f"speed_{int8_by}") for int8_by in ("vnni", "none")}
+    """What `speed.py` measured of the files that ship, by what the CPU multiplies int8 with."""
+    shipped = {entry.sha256 for entry in CATALOGUE}
+    measured = {int8_by: read(f"speed_{int8_by}") for int8_by in ("vnni", "none")}
+    return {int8_by: [row for row in rows if row["sha256"] in shipped] for int8_by, rows in measured.items()}
 
 
 def size() -> str:
