@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mien.data.record import TableMeta
+from mien.errors import RecipeError, TrainingError
 from mien.labels import FERPLUS10
 from mien.training import classroom
 from mien.training.classroom import Classroom, logits_of
@@ -123,6 +124,32 @@ def test_a_pupil_begins_with_the_weights_that_its_recipe_names(small_recipe, dra
     network = Classroom([begun], drawn_samples, drawn_samples, device=CPU).networks()["small"]
     for name, value in network.state_dict().items():
         assert torch.equal(value, weights[name])
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("optimiser.kind=adamw", "optimiser.kind = 'adamw'"),
+        ("optimiser.schedule=plateau", "optimiser.schedule = 'plateau'"),
+        ("augmentation.cutmix=0.2", "augmentation.cutmix = 0.2"),
+        ("loop.sides=[24, 48]", "loop.sides = .24, 48."),
+        ("loop.batch=8", "loop.batch = 8"),
+        ("heads.fer7.labels=['anger', 'fear']", "other heads or labels than small"),
+    ],
+)
+def test_what_is_not_done_here_is_an_error(small_recipe, drawn_samples, change, named):
+    with pytest.raises(RecipeError, match=f"other: .*{named}"):
+        Classroom([small_recipe(1), small_recipe(1, "name=other", change)], drawn_samples, drawn_samples, device=CPU)
+
+
+def test_weights_that_are_no_numbers_end_the_training_in_one_line(small_recipe, drawn_samples):
+    room = Classroom([small_recipe(1, "optimiser.rate=1e30")], drawn_samples, drawn_samples, device=CPU)
+    with pytest.raises(TrainingError, match="small: weights are no numbers any more in epoch 1"):
+        room.learn(epochs=3)
+
+
+def test_one_epoch_is_one(small_recipe, drawn_samples):
+    assert Classroom([small_recipe(1)], drawn_samples, drawn_samples, device=CPU).learn(epochs=1) == 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from mien.data.samples import Samples
+from mien.errors import RecipeError, TrainingError
 from mien.training.augment import augment
 from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
+from mien.training.optimisers import parameter_groups
 from mien.training.recipe import Recipe
 from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, groups_of, targets_of
@@ -52,6 +54,7 @@ class Classroom:
         device: a GPU, or the CPU.
 
     Raises:
+        RecipeError: a recipe wants what is not done here, or has other heads than the first.
         DataError: the pictures have not the labels that the recipes' heads learn from.
         WeightsError: there are no such weights as a recipe starts with.
     """
@@ -65,6 +68,7 @@ class Classroom:
         teachers: Sequence[nn.Module] = (),
         device: torch.device,
     ) -> None:
+        _check(recipes)
         lead = self._lead = recipes[0]
         self._device, self._batch = device, lead.loop.batch
         self._crops = torch.from_numpy(training.crops).to(device)
@@ -96,6 +100,9 @@ class Classroom:
             epochs: passes over the pictures of no group; 0 as many as `seconds` allow.
             seconds: what learning may take, where `epochs` is 0.
             tell: gets a line now and then.
+
+        Raises:
+            TrainingError: weights are no numbers any more.
         """
         started = time.monotonic()
         if self._teachers:
@@ -103,13 +110,15 @@ class Classroom:
         for pupil in self._pupils.values():
             pupil.record()
         number = 0
-        while number < max(epochs, WARMUP_EPOCHS):
+        while number < (epochs or WARMUP_EPOCHS):
             began = time.monotonic()
             for step, (x, targets) in enumerate(self._batches()):
                 self._step(x, targets, number * self.steps + step, epochs * self.steps)
             number += 1
             if self._device.type == "cuda":
                 torch.cuda.synchronize()
+            for pupil in self._pupils.values():
+                pupil.check(number)
             now = time.monotonic()
             if number == WARMUP_EPOCHS and not epochs:
                 epochs = number + max(int((seconds - (now - started)) / (now - began)), 1)
@@ -325,6 +334,18 @@ class _Pupil:
         # A short memory at first, or a part of the random start would stay for long.
         self._distance.fill_(1 - min(settings.average, (1 + step) / (10 + step)))
 
+    def check(self, epoch: int) -> None:
+        """Make sure that the weights are numbers after an epoch, counted from 1.
+
+        Raises:
+            TrainingError: they are none.
+        """
+        if not all(torch.isfinite(value).all() for value in _numbers(self._network)):
+            raise TrainingError(
+                f"{self._recipe.name}: weights are no numbers any more in epoch {epoch}; lower optimiser.rate, and "
+                "start anew"
+            )
+
     def _learn(self) -> None:
         self._optimiser.zero_grad(set_to_none=True)
         with _in_bf16(self._x.device):
@@ -352,14 +373,34 @@ def _in_bf16(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
 
 
+def _check(recipes: Sequence[Recipe]) -> None:
+    # What is not done here is an error, for a recipe would seem to be followed.
+    for recipe in recipes:
+        wanted = {
+            "optimiser.kind": (recipe.optimiser.kind, "sgd"),
+            "optimiser.schedule": (recipe.optimiser.schedule, "cosine"),
+            "optimiser.clip": (recipe.optimiser.clip, 0),
+            "augmentation.cutmix": (recipe.augmentation.cutmix, 0),
+            "loop.sides": (recipe.loop.sides, ()),
+            "loop.batch": (recipe.loop.batch, recipes[0].loop.batch),
+        }
+        for key, (value, known) in wanted.items():
+            if value != known:
+                raise RecipeError(
+                    f"{recipe.name}: {key} = {value!r}: networks that learn together take {known!r} only; change it, "
+                    "or train the recipe alone with `mien train`"
+                )
+        if recipe.labels() != recipes[0].labels():
+            raise RecipeError(
+                f"{recipe.name}: has other heads or labels than {recipes[0].name}; networks that learn together need "
+                "the same"
+            )
+
+
 def _sgd(network: nn.Module, recipe: Recipe, rate: Tensor) -> torch.optim.SGD:
     settings = recipe.optimiser
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},  # biases and norms
-    ]
-    return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=True, fused=True)
+    groups = parameter_groups(network, settings)
+    return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=settings.momentum > 0, fused=True)
 
 
 def _numbers(network: nn.Module) -> list[Tensor]:

@@ -20,12 +20,7 @@ def build_optimiser(network: nn.Module, settings: Optimiser, *, steps: int, epoc
         steps: optimiser steps an epoch.
         epochs: passes in all.
     """
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},  # biases and norms
-    ]
-    optimizer = _optimizer(groups, settings)
+    optimizer = _optimizer(parameter_groups(network, settings), settings)
     total = steps * epochs
     if settings.schedule == "plateau":
         plateau = ReduceLROnPlateau(optimizer, factor=0.1, patience=3)
@@ -46,6 +41,15 @@ def build_optimiser(network: nn.Module, settings: Optimiser, *, steps: int, epoc
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, rate), "interval": "step"}}
+
+
+def parameter_groups(network: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
+    """Return a network's weights as optimisers want them: matrices decay, biases and norms do not."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: Optimiser) -> Optimizer:
