@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -42,6 +42,7 @@ def several(seed, count=150, task="multi"):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["single", "multi", "gate"]))
+@example(8305, "single")  # a resample in which all annotators agree alike
 def test_a_weighted_metric_is_the_metric_of_the_drawn_pictures(seed, task):
     predictions = single(seed) if task == "single" else several(seed, task=task)
     (weights,) = draw_weights(len(predictions), resamples=4, seed=seed)

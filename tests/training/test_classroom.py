@@ -10,7 +10,7 @@ from torch import nn
 from mien.data.record import TableMeta
 from mien.errors import RecipeError, TrainingError
 from mien.labels import FERPLUS10
-from mien.training import classroom
+from mien.training import classroom, pupils
 from mien.training.classroom import Classroom, logits_of
 from mien.training.networks.building import build_network
 
@@ -97,7 +97,7 @@ def test_pupils_take_their_share_of_what_teachers_say(small_recipe, drawn_sample
     given, taught = room._given["fer7"], pupil._target("fer7")
     assert taught.values.numpy() == pytest.approx(0.25 * given.values.numpy() + 0.75 * np.eye(7)[3], abs=1e-6)
     assert torch.equal(pupil._target("ferplus8").values, room._given["ferplus8"].values)
-    pupil = classroom._Pupil(small_recipe(1), drawn_samples, room._x, room._given, {}, CPU)
+    pupil = pupils.Pupil(small_recipe(1), drawn_samples, room._x, room._given, {}, CPU)
     assert torch.equal(pupil._target("fer7").values, given.values)
 
 
@@ -160,7 +160,7 @@ def test_recorded_steps_learn_what_unrecorded_ones_do(small_recipe, bright_or_da
         room = Classroom([small_recipe(1, *CHANGES)], bright_or_dark, bright_or_dark, device=device)
         if name == "none":
             for pupil in room._pupils.values():
-                pupil.record = lambda pupil=pupil: setattr(pupil, "work", classroom._Recorded(pupil._learn, CPU))
+                pupil.record = lambda pupil=pupil: setattr(pupil, "work", pupils.Recorded(pupil._learn, CPU))
         room.learn(epochs=4)
         found.append(logits_of(list(room.networks().values()), torch.from_numpy(bright_or_dark.crops).to(device)))
     assert torch.allclose(found[0]["fer7"], found[1]["fer7"], atol=0.1)

@@ -139,7 +139,8 @@ class Statistics:
             voted = weights[:, rows]
             for name, values in parts.items():
                 found[name] = voted @ values / voted.sum(axis=1)
-            found["entropy_correlation"] = rank_correlation(voted, one, other)
+            # A resample of equal values has no correlation: 0, as against_votes says it.
+            found["entropy_correlation"] = np.nan_to_num(rank_correlation(voted, one, other))
 
         self._rest.append(add)
 
