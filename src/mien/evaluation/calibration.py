@@ -19,7 +19,7 @@ LIKELIHOOD = 0.3
 """Weight of the negative log-likelihood beside the Brier score in fitting a head of one label.
 
 FER-2013 has mistaken labels, and the likelihood alone follows the few sure answers that they make wrong. Chosen by both
-halves of PublicTest in turn (docs/experiments.md).
+halves of PublicTest in turn (docs/decisions/0202-temperature-by-entropy.md).
 """
 
 
