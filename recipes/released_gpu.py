@@ -92,7 +92,7 @@ def with_emotion(samples: Samples) -> Samples:
 
 
 def save(networks: dict[str, nn.Module], folder: Path) -> None:
-    """Write weights; matrices in half precision, which costs a thousandth of a point and saves half the file."""
+    """Write weights; matrices in half precision."""
     for name, network in networks.items():
         weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
         halved = {key: value.half() if value.ndim > 1 else value for key, value in weights.items()}
