@@ -90,7 +90,8 @@ def models() -> str:
 
 def detectors() -> str:
     """Faces found in annotated photographs, and in pictures of other things."""
-    rows = [row for name in ("mien-base", "mien-small", "mien-nano") for row in read(f"detectors_{name}")]
+    measured = [entry.name for entry in CATALOGUE if (RESULTS / f"detectors_{entry.name}.csv").exists()]
+    rows = [row for name in measured for row in read(f"detectors_{name}")]
     cells = [
         [
             f"`{row['detector']}` with `{row['model']}`",

@@ -1,4 +1,5 @@
 import csv
+import time
 
 import openpyxl
 import pytest
@@ -53,6 +54,20 @@ def test_a_sweep_runs_goes_on_and_leaves_its_record(tmp_path, table, recipe_file
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     assert not list(output.glob("trial-*/checkpoints"))
     assert len({row["optimiser.rate"] for row in rows}) == 3  # a resumed sweep draws what is new
+
+
+@pytest.mark.filterwarnings("error::optuna.exceptions.ExperimentalWarning")
+def test_a_trial_that_was_killed_does_not_seem_to_run(tmp_path, table, recipe_file, monkeypatch):
+    monkeypatch.setattr("mien.experiments.sweep.HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("mien.experiments.sweep.GRACE_SECONDS", 1)
+    searched, output = (parse_search("optimiser.rate=1e-3..1e-2"),), tmp_path / "sweep"
+    study = sweep(recipe_file(), table, searched, output, trials=1, changes=["loop.epochs=1"])
+    killed = study.ask()
+    study._storage.record_heartbeat(killed._trial_id)
+    time.sleep(3)
+    sweep(recipe_file(), table, searched, output, trials=2, changes=["loop.epochs=1"])
+    rows = list(csv.DictReader((output / "trials.csv").open()))
+    assert [row["state"] for row in rows] == ["complete", "fail", "complete"]
 
 
 def test_a_key_that_recipes_do_not_have(tmp_path, table, recipe_file):

@@ -39,6 +39,9 @@ from mien.training.run_folder import RunFolder
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
+HEARTBEAT_SECONDS, GRACE_SECONDS = 10, 30
+"""How often a trial says that it still runs, and after how much silence it counts as cut off."""
+
 
 class Pruning(Callback):
     """Reports the validation score of each epoch to a trial, and ends what is worse than half of the trials so far."""
@@ -91,7 +94,7 @@ def sweep(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=base.name,
-        storage=storage or f"sqlite:///{output / 'sweep.db'}",
+        storage=_opened(storage or f"sqlite:///{output / 'sweep.db'}"),
         load_if_exists=True,
         direction="maximize",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
@@ -113,6 +116,7 @@ def sweep(
         study.optimize(objective, n_trials=left, catch=(TrainingError,), callbacks=[after])
         if len(study.get_trials(states=(TrialState.FAIL,))) > 2 * trials:
             raise TrainingError(f"{output}: most trials fail; look at {output / 'trials.csv'}, and search lower rates")
+    _fail_stale_trials(study)
     write_record(study, output)
     _write_figures(study, output)
     best = read_recipe(recipe, [*changes, *(f"{key}={value}" for key, value in study.best_params.items())])
@@ -146,6 +150,19 @@ def write_record(study: optuna.Study, output: Path) -> None:
     sheet.auto_filter.ref = sheet.dimensions
     with written_whole(output / "trials.xlsx") as temporary:
         book.save(temporary)
+
+
+def _opened(address: str) -> optuna.storages.RDBStorage:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats have been experimental for years
+        return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+
+
+def _fail_stale_trials(study: optuna.Study) -> None:
+    # Trials that were killed would seem to run for ever. Optuna looks for them before each trial; after the last one:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
 
 
 def _cells(trial: FrozenTrial, scores: Sequence[str], keys: Sequence[str]) -> list[Any]:
