@@ -41,7 +41,7 @@ def main() -> None:
     room = Classroom([recipe], *(samples.of_split(split) for split in splits), device=device)
     features, faces = [], []
     for _ in range(PASSES):
-        for x, targets in room._batches():
+        for x, targets in room.batches():
             known = targets["face"].known > 0
             with torch.no_grad(), in_bf16(device):
                 maps = network.maps(channels_last(network.standardise(x[known])))

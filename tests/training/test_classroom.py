@@ -59,7 +59,7 @@ def test_pictures_of_groups_are_their_share_of_every_batch(small_recipe, drawn_s
     samples = replace(drawn_samples, codes=codes, meta=TableMeta(FERPLUS10, license="", layout="gate"))
     samples.crops[48:] = 0
     room = Classroom([small_recipe(1, "data.shares={not_face=0.25}", *CHANGES)], samples, samples, device=CPU)
-    batches = list(room._batches())
+    batches = list(room.batches())
     assert len(batches) == room.steps == 4
     for x, targets in batches:
         blank = x.flatten(1).std(1) < 1

@@ -76,7 +76,7 @@ class Classroom:
         first = self._batch - sum(count for _, count in self._groups)  # of no group: what teachers know about
         self.steps = max(len(self._alone) // first, 1)
         self._first = min(first, len(self._alone))
-        self._x, self._given = next(self._batches())
+        self._x, self._given = next(self.batches())
         self._teachers = Teachers(teachers, lead, self._x[: self._first]) if teachers else None
         answers = self._teachers.answers if self._teachers else {}
         self._pupils = {
@@ -102,7 +102,7 @@ class Classroom:
         number = 0
         while number < (epochs or WARMUP_EPOCHS):
             began = time.monotonic()
-            for step, (x, targets) in enumerate(self._batches()):
+            for step, (x, targets) in enumerate(self.batches()):
                 self._step(x, targets, number * self.steps + step, epochs * self.steps)
             number += 1
             if self._device.type == "cuda":
@@ -135,7 +135,8 @@ class Classroom:
         for pupil in self._pupils.values():
             pupil.work.wait()
 
-    def _batches(self) -> Iterator[tuple[Tensor, Targets]]:
+    def batches(self) -> Iterator[tuple[Tensor, Targets]]:
+        """Yield the batches of one epoch: changed and blended pixels 0 to 255, and the targets of all heads."""
         order = self._shuffled(self._alone)
         for start in range(0, self.steps, CHUNK):
             count = min(CHUNK, self.steps - start)
