@@ -1,4 +1,6 @@
-"""Writes the tables of README.md and recipes/README.md out of benchmarks/results/*.csv: no figure is ever typed.
+"""Writes the tables of README.md, recipes/README.md and docs/: no figure is ever typed.
+
+They are made of benchmarks/results/*.csv, and of the evaluation that ships beside the default model.
 
 python benchmarks/tables.py            rewrite the tables
 python benchmarks/tables.py --check    fail where a table is not what the results say
@@ -6,12 +8,14 @@ python benchmarks/tables.py --check    fail where a table is not what the result
 
 import argparse
 import csv
+import json
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from measurements import RESULTS
-from mien.inference.weights import CATALOGUE, DEFAULT_MODEL
+from mien.inference.weights import CATALOGUE, DEFAULT_MODEL, SHIPPED
 
 ROOT = RESULTS.parent.parent
 CPUS = {"vnni": "CPU with VNNI", "none": "CPU without VNNI"}
@@ -276,6 +280,47 @@ SOURCES = {
 }
 """What `gate_sources_*.csv` call them, and what readers are told."""
 
+
+def unsure() -> str:
+    """What the "unsure" verdict of the default model does."""
+    shipped = evaluation()
+    cells = []
+    for score in shipped["scores"]:
+        if "unsure" in score and not score["without_repeats"]:
+            did = score["unsure"]
+            shares = [did[key] for key in ("below", "stated_error", "unsure", "error", "error_of_unsure")]
+            cells.append([f"`{score['head']}`, {score['truth']}", *(f"{100 * share:.1f} %" for share in shares)])
+    heading = ["head, right answer", "unsure below", "stated error", "unsure"]
+    heading += ["wrong among the others", "wrong among the unsure"]
+    return table(heading, cells) + f"\n\n{provenance(shipped)}"
+
+
+def robustness() -> str:
+    """How often the default model is right on pictures made worse."""
+    shipped = evaluation()
+    whole, *worse = shipped["robustness"]
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for each in worse:
+        kinds.setdefault(f"{each['kind']}: {each['unit']}", []).append(each)
+    cells = [
+        [kind, *(f"{100 * each['accuracy']:.1f} % at {each['strength']:g}" for each in levels)]
+        for kind, levels in kinds.items()
+    ]
+    note = f"{whole['n']} pictures, as they are {100 * whole['accuracy']:.1f} %. {provenance(shipped)}"
+    return table(["", *(f"{level}" for level in range(1, len(cells[0])))], cells) + f"\n\n{note}"
+
+
+def evaluation() -> dict[str, Any]:
+    """The evaluation that ships beside the default model: `metrics.json` of `mien evaluate --robustness`."""
+    found: dict[str, Any] = json.loads((SHIPPED / f"{DEFAULT_MODEL}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def provenance(shipped: dict[str, Any]) -> str:
+    """What an evaluation is of, in a line."""
+    return f"{shipped['model']} ({shipped['sha256'][:12]}), {shipped['data']}, {shipped['split']}."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "accuracy": accuracy,
@@ -291,6 +336,7 @@ TABLES: dict[str, Callable[[], str]] = {
 PAGES = {
     ROOT / "README.md": TABLES,
     ROOT / "recipes" / "README.md": {"experiments": experiments, "gate": gate},
+    ROOT / "docs" / "evaluation.md": {"unsure": unsure, "robustness": robustness},
     ROOT / "docs" / "server.md": {"live": live},
     ROOT / "docs" / "training.md": {"training": training},
 }

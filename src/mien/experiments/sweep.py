@@ -12,7 +12,8 @@ SWEEP/trial-NNN/        curves of each trial
 import csv
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -153,16 +154,22 @@ def write_record(study: optuna.Study, output: Path) -> None:
 
 
 def _opened(address: str) -> optuna.storages.RDBStorage:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats have been experimental for years
+    with _experimental():
         return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
 
 
 def _fail_stale_trials(study: optuna.Study) -> None:
     # Trials that were killed would seem to run for ever. Optuna looks for them before each trial; after the last one:
+    with _experimental():
+        optuna.storages.fail_stale_trials(study)
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Within it Optuna does not warn of its heartbeats and plots, which have been experimental for years."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
+        yield
 
 
 def _cells(trial: FrozenTrial, scores: Sequence[str], keys: Sequence[str]) -> list[Any]:
@@ -208,8 +215,7 @@ def _write_figures(study: optuna.Study, output: Path) -> None:
     from matplotlib import pyplot
     from optuna.visualization import matplotlib as plots
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # its plots have been experimental for years
+    with _experimental():
         drawn = {"history": plots.plot_optimization_history(study)}
         if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
             drawn["importance"] = plots.plot_param_importances(study)
