@@ -71,22 +71,56 @@ def test_metrics_are_what_their_definitions_say(seed):
     assert "tuned_macro_f1" in found
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000))
-def test_no_threshold_is_better_than_the_fitted_one(seed):
-    predictions = random_predictions(seed)
-    for label, threshold in enumerate(fit_thresholds(predictions.scores, predictions.targets)):
-        scores, targets = predictions.scores[:, label], predictions.targets[:, label]
-        best = max(f1((scores >= t).tolist(), targets.tolist()) for t in [*scores, 0, 1.01])
-        assert f1((scores >= threshold).tolist(), targets.tolist()) == pytest.approx(best)
+def rare(draw, count):
+    """Return scores that mean what they say, and where the label is present: in about one of twenty."""
+    probabilities = draw.beta(0.2, 3.8, (count, 1))
+    return probabilities, draw.random((count, 1)) < probabilities
+
+
+def f1_at(threshold, scores, targets):
+    said = scores >= threshold
+    return 2 * (said & targets).sum() / (said.sum() + targets.sum())
+
+
+def test_the_best_threshold_of_honest_scores_is_half_of_the_f1_that_it_gives():
+    # Lipton, Elkan & Narayanaswamy 2014, theorem 1.
+    scores, targets = rare(np.random.default_rng(0), 40_000)
+    (threshold,) = fit_thresholds(scores, targets)
+    assert threshold == pytest.approx(f1_at(threshold, scores, targets) / 2, abs=0.02)
+
+
+def test_scores_that_say_too_little_choose_the_same_pictures():
+    scores, targets = rare(np.random.default_rng(0), 4000)
+    timid = 1 / (1 + np.exp(1 + 0.5 * np.log(1 / scores - 1)))
+    (threshold,), (lower,) = fit_thresholds(scores, targets), fit_thresholds(timid, targets)
+    assert lower < threshold
+    assert (timid >= lower).sum() == pytest.approx((scores >= threshold).sum(), rel=0.02)
+
+
+def test_on_new_pictures_of_a_rare_label_it_beats_the_threshold_that_was_best_on_validation():
+    draw = np.random.default_rng(0)
+    better = []
+    for _ in range(40):
+        (scores, targets), (new, right) = rare(draw, 300), rare(draw, 4000)
+        (fitted,) = fit_thresholds(scores, targets)
+        best = max(scores[:, 0], key=lambda at, s=scores, t=targets: f1_at(at, s, t))
+        better.append(f1_at(fitted, new, right) - f1_at(best, new, right))
+    assert np.mean(better) > 0.01
 
 
 def test_thresholds_stand_between_scores_and_never_below_what_nobody_has():
     scores = np.array([[0.9, 0.5], [0.6, 0.4], [0.2, 0.3], [0.1, 0.2]])
     targets = np.array([[True, False], [True, False], [False, False], [False, False]])
-    assert fit_thresholds(scores, targets) == (pytest.approx(0.4), NEVER)
+    threshold, never = fit_thresholds(scores, targets)
+    assert threshold == pytest.approx(0.4)
+    assert never == NEVER
     close = np.array([[0.5], [np.nextafter(0.5, 0)]])
-    assert fit_thresholds(close, np.array([[True], [False]])) == (0.5,)
+    assert fit_gate_threshold(close, np.array([[True], [False]])) == (0.5,)
+
+
+def test_a_label_that_every_picture_has_is_always_said():
+    (threshold,) = fit_thresholds(np.array([[1.0], [0.4], [0.0]]), np.ones((3, 1), bool))
+    assert threshold == 0
 
 
 def test_a_gate_is_measured_as_yes_or_no():
