@@ -12,7 +12,7 @@ from torch import nn
 
 from mien.data.samples import Samples
 from mien.errors import WeightsError
-from mien.evaluation.calibration import fit_sharpening, fit_temperature, with_unsure
+from mien.evaluation.calibration import fit_sharpening, fit_shifts, fit_temperature, with_unsure
 from mien.evaluation.metrics import metrics_of
 from mien.evaluation.multilabel import fit_gate_threshold, fit_thresholds
 from mien.evaluation.predictions import predict
@@ -81,7 +81,7 @@ def export_network(
     """
     split = ", ".join(sorted(set(validation.split.tolist())))
     plain = tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items())
-    network = _without_prior(network, plain, recipe.heads, validation)
+    network = _shifted(network, plain, recipe.heads, validation)
     card = ModelCard(
         name=recipe.name,
         heads=plain,
@@ -125,20 +125,22 @@ def torch_logits(network: nn.Module, crops: NDArray[np.uint8]) -> dict[str, NDAr
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
 
 
-def _without_prior(
+def _shifted(
     network: nn.Module, heads: tuple[Head, ...], settings: Mapping[str, HeadRecipe], validation: Samples
 ) -> nn.Module:
     # Within the graph, so that the file's logits, and not only mien's reading of them, are those of the answer.
+    logits = torch_logits(network, validation.crops)
     shifts = {}
     for head in heads:
-        power = settings[head.name].prior_power
-        if power > 0:
+        power, as_seen = settings[head.name].prior_power, settings[head.name].as_likely_as_seen
+        if power > 0 or as_seen:
             right = truth_of(head, validation)
-            targets = right.targets[right.known]
-            counts = np.bincount(targets, minlength=len(head.labels))
-            # Probabilities are made of logits over the temperature: the prior's share has to be of the logits' scale.
-            temperature = fit_temperature(torch_logits(network, validation.crops[right.known])[head.name], targets)
-            shift = -power * temperature * np.log((counts + 1) / (counts + 1).sum())
+            targets, said = right.targets[right.known], logits[head.name][right.known]
+            shift = fit_shifts(said, targets) if as_seen else np.zeros(len(head.labels))
+            if power > 0:
+                counts = np.bincount(targets, minlength=len(head.labels)) + 1
+                # Probabilities are made of logits over the temperature: the prior has to be of the logits' scale.
+                shift -= power * fit_temperature(said, targets) * np.log(counts / counts.sum())
             shifts[head.name] = torch.from_numpy(shift.astype(np.float32))
     return Shifted(network, shifts).eval() if shifts else network
 

@@ -6,6 +6,7 @@ from mien.evaluation.calibration import (
     accuracy_of_surest,
     classwise_error,
     fit_sharpening,
+    fit_shifts,
     fit_temperature,
     fit_unsure,
     reliability,
@@ -42,6 +43,31 @@ def test_finds_the_temperature_of_independent_labels():
     logits = draw.normal(0, 3, (20_000, 3))
     targets = draw.random(logits.shape) < expit(logits / 2.5)
     assert fit_temperature(logits, targets) == pytest.approx(2.5, rel=0.05)
+
+
+def test_finds_what_each_of_several_labels_says_too_little():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, (20_000, 3))
+    short = np.array([-1.0, 0.0, 2.0])
+    targets = draw.random(logits.shape) < expit((logits + short) / 2)
+    assert fit_shifts(logits, targets) == pytest.approx(short, abs=0.1)
+
+
+def test_finds_what_each_label_of_one_says_too_little():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, (20_000, 3))
+    short = np.array([-1.0, 0.0, 2.0])
+    chances = softmax((logits + short) / 2, axis=1)
+    targets = (chances.cumsum(axis=1) < draw.random((len(logits), 1))).sum(axis=1)
+    found = fit_shifts(logits, targets)
+    assert found - found.mean() == pytest.approx(short - short.mean(), abs=0.1)
+
+
+def test_a_few_pictures_make_no_large_shifts():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 2, (6, 2))
+    never = np.zeros(logits.shape, bool)
+    assert np.abs(fit_shifts(logits, never)).max() < 6
 
 
 def test_finds_how_the_temperature_depends_on_the_entropy():

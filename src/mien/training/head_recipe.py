@@ -48,6 +48,16 @@ class HeadRecipe(Section):
             raise ValueError(f"prior_power is for heads of one label; a {self.task} head has thresholds")
         return self
 
+    @property
+    def as_likely_as_seen(self) -> bool:
+        """Whether export shifts the logits until each label is as likely as on validation.
+
+        For heads that learn something else than what they are asked for: shares of votes and not the label that has
+        most, or labels softened by mixup and teachers; both say too little of what is rare. See
+        docs/decisions/0204-as-likely-as-seen.md.
+        """
+        return self.task == "multi" or (self.task == "single" and self.target == "votes")
+
     def names(self, head: str) -> tuple[str, ...]:
         """Return the head's labels in the order of its logits; a gate has one logit, for face."""
         if self.task == "gate":
