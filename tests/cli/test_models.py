@@ -15,8 +15,11 @@ def test_show_prints_the_card(mien, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     code, out, _ = mien("models", "show", DEFAULT_MODEL)
     assert code == 0
-    for text in ("head fer7", "head ferplus8", "temperature", "PublicTest/fer7/accuracy", "MIT", CATALOGUE[0].sha256):
+    texts = ("head fer7", "head ferplus8", "temperature", "face from 0.", "From the card, on PublicTest", "MIT")
+    for text in (*texts, CATALOGUE[0].sha256):
         assert text in out
+    assert "precision/anger" not in out
+    assert "precision/anger" in mien("models", "show", DEFAULT_MODEL, "--all")[1]
 
 
 def test_show_prints_the_evaluation_beside_it(mien, monkeypatch, tmp_path):

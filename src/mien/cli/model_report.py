@@ -20,14 +20,33 @@ def card_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     for head in card.heads:
         by_entropy = f", times entropy to the power {head.entropy_power:.2f}" if head.entropy_power else ""
         calibration = f"{head.task}, temperature {head.temperature:.3f}{by_entropy}"
-        yield f"head {head.name}", f"{', '.join(head.labels)} ({calibration})"
+        labels = list(head.labels)
+        if head.thresholds:
+            labels = [f"{label} from {least:.2f}" for label, least in zip(labels, head.thresholds, strict=True)]
+        yield f"head {head.name}", f"{', '.join(labels)} ({calibration})"
     yield "crop", f"{card.crop.size}x{card.crop.size} {card.crop.color}"
     yield "trained on", card.trained_on
-    for metric, value in card.metrics.items():
-        yield metric, f"{value:.4f}"
     words = {"intended use": card.intended_use, "limits": card.limits, "licence of the data": card.data_license}
     words |= {"licence": card.license, "source": card.source, "make it again": card.retrain, "sha256": card.sha256}
     yield from ((name, text) for name, text in words.items() if text)
+
+
+def card_figures(card: ModelCard, *, every: bool) -> Table:
+    """Return a table of the figures in a card.
+
+    Args:
+        card: whose.
+        every: all of them; otherwise those that tell most of each head.
+    """
+    wanted = {head.name: HEADLINES[head.task] for head in card.heads}
+    rows, splits = [], []
+    for key, value in card.metrics.items():
+        split, head, metric = key.split("/", 2)
+        if every or metric in wanted.get(head, ()):
+            rows.append((head, metric, f"{value:.4f}"))
+            splits.append(split)
+    where = ", ".join(dict.fromkeys(splits))
+    return _table(f"From the card, on {where}", ("head", "figure", "value"), rows)
 
 
 def evaluation_tables(card: ModelCard, file: Path) -> list[Table]:
@@ -104,7 +123,7 @@ def _made_worse(content: dict[str, Any]) -> list[tuple[str, ...]]:
 def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table

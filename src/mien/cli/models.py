@@ -35,8 +35,9 @@ def list_models() -> None:
 @app.command("show")
 def show_model(
     name: Annotated[str, typer.Argument(help="A name from `mien models list`, or the path of an .onnx file.")],
+    every: Annotated[bool, typer.Option("--all", help="Print all figures of the card, some hundreds.")] = False,
 ) -> None:
-    """Print what a weight file says about itself: heads, crop, data, use, limits, licence, checksum.
+    """Print what a weight file says about itself: heads, crop, data, use, limits, licence, checksum, figures.
 
     Where the metrics.json of `mien evaluate` lies beside it under the model's name (MODEL.json), its tables are
     printed too: figures with intervals, by label, calibration, groups, robustness.
@@ -58,15 +59,20 @@ def show_model(
             table.add_row(key, str(getattr(entry, key)))
         table.add_row("file", str(entry.path()) if entry.path().is_file() else "not pulled yet")
     else:
-        from mien.cli.model_report import card_rows, evaluation_tables
+        from mien.cli.model_report import card_figures, card_rows, evaluation_tables
 
         path = weights.emotion_model(name)
         card = Session(path).card
         for row in card_rows(card):
             table.add_row(*row)
-        more = evaluation_tables(card, path.with_suffix(".json"))
+        if card.metrics:
+            more.append(card_figures(card, every=every))
+        more += evaluation_tables(card, path.with_suffix(".json"))
     console = Console()
-    console.print(table, *more, sep="\n\n")
+    console.print(table)
+    for each in more:
+        console.print()
+        console.print(each)
 
 
 @app.command("pull")
