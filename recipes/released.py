@@ -10,6 +10,7 @@ on: give the same command again. Everything lies in one folder.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from pathlib import Path
 import torch
 
 from gate_boxes import BOXES
+from mien.files import written_whole
+from mien.training.run_folder import RunFolder
 from released_gpu import PUPILS, RECIPES, TEACHERS
 
 SEARCH = ("loop.epochs=8", "data.test=''")
@@ -49,7 +52,7 @@ def main() -> None:
     else:
         teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
         for name in PUPILS:
-            work.release(name, everything, teachers)
+            work.release(name, everything, teachers, asked_by=PUPILS[0])
     work.release("mien-nano", everything, [given.output / "mien-base.onnx"])
 
 
@@ -106,8 +109,19 @@ class Work:
             weights = ("--weights", folder / f"{name}.safetensors")
             self.export(name, RECIPES / f"{name}.toml", data, *weights)
 
-    def release(self, name: str, data: Path, teachers: list[Path]) -> None:
-        """Train a released model with teachers, and export it in int8."""
+    def release(self, name: str, data: Path, teachers: list[Path], *, asked_by: str | None = None) -> None:
+        """Train a released model with teachers, and export it in int8.
+
+        Args:
+            name: the model, and its recipe.
+            data: what it learns from.
+            teachers: files of the models that it learns from.
+            asked_by: a model that has asked the same teachers: their answers are taken from there.
+        """
+        if asked_by and asked_by != name:
+            known, answers = (RunFolder(self._folder / "runs" / each).teacher for each in (asked_by, name))
+            with written_whole(answers) as temporary:
+                shutil.copyfile(known, temporary)
         models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
         self.export(name, self.run(name, RECIPES / f"{name}.toml", data, models), data)
 
