@@ -5,9 +5,13 @@ import pytest
 
 import mien
 from mien.inference import analyzer as module
+from mien.inference.crops import crop_faces, whole_face
 from mien.inference.detectors import EagerHaar, Haar
 from mien.inference.gating import Gated
+from mien.inference.scores import score_crops
+from mien.inference.session import Session
 from mien.inference.video.analyzer import VideoAnalyzer
+from mien.inference.weights import emotion_model
 from mien.labels import FER7
 from mien.model_card import FER2013_CROP, Head, ModelCard
 from mien.results import Box, Face
@@ -75,6 +79,21 @@ def test_without_a_candidate_the_network_is_not_asked(picture):
     session = BrightIsFace()
     assert Gated(Boxes(), session, GATE).find_faces(picture) == []
     assert session.asked == []
+
+
+@pytest.mark.parametrize("name", ["mien-base", "mien-small", "mien-nano"])
+def test_shipped_gates_take_faces_that_are_framed_a_tenth_of_their_side_off(name, public_test):
+    session = Session(emotion_model(name))
+    gate = session.card.head("face")
+    framed = []
+    for crop in public_test.crops[public_test.fer7 >= 0][:200]:
+        gray = np.repeat(crop[0, :, :, None], 3, axis=2)
+        box = whole_face(gray, session.card.crop).box
+        off = box.width / 10
+        moved = [Box(box.x1 + x, box.y1 + y, box.x2 + x, box.y2 + y) for x, y in ((off, off), (-off, off), (0, -off))]
+        framed.append(crop_faces(gray, [Face(each, 1.0) for each in moved], session.card.crop))
+    taken = score_crops(session, np.concatenate(framed), gate)[:, 0] >= gate.thresholds[0]
+    assert taken.mean() > 0.9
 
 
 class TestAnalyzer:
