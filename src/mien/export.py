@@ -129,20 +129,21 @@ def _shifted(
     network: nn.Module, heads: tuple[Head, ...], settings: Mapping[str, HeadRecipe], validation: Samples
 ) -> nn.Module:
     # Within the graph, so that the file's logits, and not only mien's reading of them, are those of the answer.
+    moved = [head for head in heads if settings[head.name].prior_power > 0 or settings[head.name].as_likely_as_seen]
+    if not moved:
+        return network
     logits = torch_logits(network, validation.crops)
     shifts = {}
-    for head in heads:
-        power, as_seen = settings[head.name].prior_power, settings[head.name].as_likely_as_seen
-        if power > 0 or as_seen:
-            right = truth_of(head, validation)
-            targets, said = right.targets[right.known], logits[head.name][right.known]
-            shift = fit_shifts(said, targets) if as_seen else np.zeros(len(head.labels))
-            if power > 0:
-                counts = np.bincount(targets, minlength=len(head.labels)) + 1
-                # Probabilities are made of logits over the temperature: the prior has to be of the logits' scale.
-                shift -= power * fit_temperature(said, targets) * np.log(counts / counts.sum())
-            shifts[head.name] = torch.from_numpy(shift.astype(np.float32))
-    return Shifted(network, shifts).eval() if shifts else network
+    for head in moved:
+        own, right = settings[head.name], truth_of(head, validation)
+        targets, said = right.targets[right.known], logits[head.name][right.known]
+        shift = fit_shifts(said, targets) if own.as_likely_as_seen else np.zeros(len(head.labels))
+        if own.prior_power > 0:
+            counts = np.bincount(targets, minlength=len(head.labels)) + 1
+            # Probabilities are made of logits over the temperature: the prior has to be of the logits' scale.
+            shift -= own.prior_power * fit_temperature(said, targets) * np.log(counts / counts.sum())
+        shifts[head.name] = torch.from_numpy(shift.astype(np.float32))
+    return Shifted(network, shifts).eval()
 
 
 def _some(samples: Samples, count: int, *, seed: int) -> Samples:
