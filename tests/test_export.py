@@ -202,7 +202,8 @@ def test_weights_in_half_precision_are_exported_without_a_run(run, tmp_path, sma
     crops = np.random.default_rng(0).integers(0, 256, (4, 1, 48, 48), dtype=np.uint8)
     exact = export.torch_logits(export.load_network(run)[1], crops)
     for head, found in zip(exact, Session(target).logits(crops, list(exact)), strict=True):
-        assert np.abs(found - exact[head]).max() < 0.02 * np.abs(exact[head]).max()
+        apart = found - exact[head]  # but for what export adds to each label
+        assert np.abs(apart - apart.mean(axis=0)).max() < 0.02 * np.abs(exact[head]).max()
 
     for wrong in (tmp_path / "none.safetensors", run.recipe):
         result = CliRunner().invoke(app, ["export", str(run.recipe), "--weights", str(wrong), *arguments])

@@ -8,6 +8,7 @@ from torch import nn
 
 from mien.errors import WeightsError
 from mien.export import export_run
+from mien.inference.session import Session
 from mien.training.networks.building import build_network
 from mien.training.quantization import quantize
 from mien.training.recipe import Recipe
@@ -94,12 +95,12 @@ class TestRun:
 class TestExportedModel:
     @pytest.mark.parametrize("model", [COMPACT, LEAN, CNN])
     def test_it_says_what_it_said(self, model, exported):
-        old = trained(model)
+        file = exported(trained(model), model)
         new = build(model, seed=6).eval()
-        start_from(new, exported(old, model), CROPS)
-        expected, found = (net(torch.from_numpy(CROPS)) for net in (old, new))
-        for name, logits in expected.items():
-            assert torch.allclose(found[name], logits, atol=1e-4), name
+        start_from(new, file, CROPS)
+        found = new(torch.from_numpy(CROPS))
+        for name, logits in zip(found, Session(Path(file)).logits(CROPS, list(found)), strict=True):
+            assert torch.allclose(found[name], torch.from_numpy(logits), atol=1e-4), name
 
     @pytest.mark.parametrize("model", [COMPACT, LEAN])
     def test_it_can_be_trained_on(self, model, exported):

@@ -95,7 +95,9 @@ def fit_shifts(logits: NDArray[np.floating], targets: NDArray[Any]) -> NDArray[n
             likelihood = -log_softmax(scaled, axis=1)[rows, targets].sum()
         return float((likelihood + SHRINKING * (found[1:] ** 2).sum()) / len(targets))
 
-    best = minimize(loss, np.zeros(1 + logits.shape[1]), method="L-BFGS-B").x
+    # Without the bounds of a temperature, logits that tell nothing would get shifts in which they are lost.
+    bounds = [(-np.log(20.0), np.log(20.0)), *[(None, None)] * logits.shape[1]]
+    best = minimize(loss, np.zeros(1 + logits.shape[1]), method="L-BFGS-B", bounds=bounds).x
     return np.asarray(best[1:] / np.exp(best[0]))
 
 

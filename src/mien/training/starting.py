@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from mien.errors import WeightsError
 from mien.inference.weights import CATALOGUE, emotion_model
+from mien.training.networks.parts import Shifted
 from mien.training.run_folder import RunFolder
 
 FOLDED = "_bias"
@@ -87,7 +88,9 @@ def _exported_weights(file: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{file}: is no ONNX file; name one made by `mien export`") from error
     if any(node.op_type == "DequantizeLinear" for node in graph.node):
         raise WeightsError(f"{file}: is quantized to int8, too coarse to train on; export its run again without --int8")
-    return {value.name: torch.from_numpy(numpy_helper.to_array(value).copy()) for value in graph.initializer}
+    return Shifted.within(
+        {value.name: torch.from_numpy(numpy_helper.to_array(value).copy()) for value in graph.initializer}
+    )
 
 
 @torch.no_grad()

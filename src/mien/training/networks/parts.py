@@ -103,6 +103,22 @@ class Shifted(nn.Module):
         for name, shift in shifts.items():
             self.register_buffer(f"shift_{name}", shift)
 
+    @staticmethod
+    def within(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of the network within, by its own names; the shifts are in the biases of its heads.
+
+        Args:
+            weights: by name, of a network with shifts or without.
+        """
+        shifts = {name.removeprefix("shift_"): value for name, value in weights.items() if name.startswith("shift_")}
+        if not shifts:
+            return dict(weights)
+        own = {name.removeprefix("network."): value for name, value in weights.items()}
+        for head, shift in shifts.items():
+            bias = next(name for name in own if name.endswith(f"heads.{head}.bias"))
+            own[bias] = own[bias] + shift
+        return own
+
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """(n, channels, size, size) pixels 0 to 255 -> logits of each head, (n, labels) float32."""
         logits: dict[str, Tensor] = self.network(pixels)
