@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument(
         "--search", action="store_true", help="search the photographs anew (an hour); see gate_boxes.py"
     )
-    parser.add_argument("--minutes", type=float, default=10, help="for all networks together, on a GPU")
+    parser.add_argument("--minutes", type=float, default=24, help="for all networks together, on a GPU; 24 by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="another number of epochs for every training, to try it out")
     given = parser.parse_args()

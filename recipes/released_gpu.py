@@ -1,14 +1,18 @@
 """The teachers and the released models on one GPU, in the minutes that you have for it.
 
-    python recipes/released_gpu.py released/all.parquet --minutes 10 --output released
+    python recipes/released_gpu.py released/all.parquet --minutes 24 --output released
 
-A third of the time goes to the teachers (recipes/teacher-*.toml), which learn emotions; then mien-base
-and mien-small learn from them, both at once. Leaves NAME.safetensors of each.
+Three rounds: teachers (recipes/teacher-*.toml), which learn emotions; a first mien-base, which learns from them and is
+right more often than all three together; then mien-base and mien-small, both at once, which learn from the first
+mien-base. Leaves NAME.safetensors of each, and of the first mien-base mien-base-first.safetensors. What has its weights
+there is left as it is, and an interrupted round goes on from its checkpoint: give the same command again. With --first,
+weights of a first mien-base of another day, all minutes are the last round's.
+
 `recipes/gate_data.py` makes the table; `mien export recipes/NAME.toml --weights released/NAME.safetensors` the model.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,75 +24,122 @@ from mien.data.samples import Samples, read_samples
 from mien.files import written_whole
 from mien.training.classroom import Classroom, logits_of
 from mien.training.losses import head_score
+from mien.training.networks.building import trained_network
 from mien.training.recipe_files import read_recipe
 from mien.training.targets import targets_of
 
 RECIPES = Path(__file__).parent
 TEACHERS = ("teacher-senet", "teacher-resnet", "teacher-vgg")
+FIRST = "mien-base"
 PUPILS = ("mien-base", "mien-small")
-FOR_TEACHERS = 0.36
-"""Share of the time."""
+FOR_TEACHERS, FOR_FIRST = 0.2, 0.3
+"""Shares of the time."""
 
 
 def main() -> None:
     """Read the table, train, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, help="of gate_data.py --emotions")
-    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=24, help="of all rounds together, 24 by default")
     parser.add_argument("--output", type=Path, default=Path("released"), help="the folder, 'released' by default")
+    parser.add_argument("--first", type=Path, help="weights of a first mien-base; without them one is trained")
     parser.add_argument("--set", action="append", default=[], help="of every recipe, such as loop.batch=64")
     given = parser.parse_args()
     lead = read_recipe(RECIPES / f"{PUPILS[0]}.toml")
     splits = (lead.data.training, lead.data.validation)
     samples = read_samples(given.table, spec=lead.crop.spec(), splits=splits)
     training, validation = (samples.of_split(split) for split in splits)
-    make(training, validation, seconds=60 * given.minutes, output=given.output, changes=given.set)
+    seconds = 60 * given.minutes
+    make(training, validation, seconds=seconds, output=given.output, first=given.first, changes=given.set)
 
 
-def make(training: Samples, validation: Samples, *, seconds: float, output: Path, changes: Sequence[str] = ()) -> None:
-    """Train the teachers and the pupils, and write their weights.
+def make(
+    training: Samples,
+    validation: Samples,
+    *,
+    seconds: float,
+    output: Path,
+    first: Path | None = None,
+    changes: Sequence[str] = (),
+) -> None:
+    """Train the teachers, the first mien-base and the pupils, and write their weights.
 
     Args:
         training: pictures to learn from.
         validation: pictures to tell by how it goes.
-        seconds: what both may take.
+        seconds: what all may take.
         output: the folder to write to.
+        first: weights of a first mien-base, which make the first two rounds needless.
         changes: values of every recipe, as for `mien train --set`.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
-    teachers = learnt(TEACHERS, with_emotion(training), with_emotion(validation), (), FOR_TEACHERS * seconds, changes)
-    save(teachers, output)
+    rest = seconds
+    if not first:
+        seen = (with_emotion(training), with_emotion(validation))
+        teachers = learnt({name: name for name in TEACHERS}, *seen, (), FOR_TEACHERS * seconds, output, changes)
+        first = output / f"{FIRST}-first.safetensors"
+        learnt({first.stem: FIRST}, training, validation, teachers, FOR_FIRST * seconds, output, changes)
+        rest = (1 - FOR_TEACHERS - FOR_FIRST) * seconds
+    teacher = trained_network(read_recipe(RECIPES / f"{FIRST}.toml"), first)
+    learnt({name: name for name in PUPILS}, training, validation, [teacher], rest, output, changes)
+
+
+def tell_score(teachers: Sequence[nn.Module], validation: Samples) -> None:
+    """Print how teachers, on the device, do together, on the mirror image too."""
+    lead = read_recipe(RECIPES / f"{TEACHERS[0]}.toml")
     asked = with_emotion(validation)
-    logits = logits_of(list(teachers.values()), torch.from_numpy(asked.crops).to(device), views=2)
-    heads = read_recipe(RECIPES / f"{TEACHERS[0]}.toml").heads
-    right = targets_of(asked, read_recipe(RECIPES / f"{TEACHERS[0]}.toml"))
-    print(
-        "together, mirrored too:",
-        {name: round(head_score(logits[name], right[name], heads[name]), 4) for name in heads},
-    )
-    save(learnt(PUPILS, training, validation, list(teachers.values()), (1 - FOR_TEACHERS) * seconds, changes), output)
+    right = targets_of(asked, lead)
+    logits = logits_of(teachers, torch.from_numpy(asked.crops).to(the_device()), views=2)
+    scores = {name: round(head_score(logits[name], right[name], head), 4) for name, head in lead.heads.items()}
+    print("teachers together, mirrored too:", scores, flush=True)
 
 
 def learnt(
-    names: Sequence[str],
+    names: Mapping[str, str],
     training: Samples,
     validation: Samples,
     teachers: Sequence[nn.Module],
     seconds: float,
+    output: Path,
     changes: Sequence[str],
-) -> dict[str, nn.Module]:
-    """Train networks together, and return them by name."""
-    recipes = [read_recipe(RECIPES / f"{name}.toml", changes) for name in names]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+) -> list[nn.Module]:
+    """Train networks together, or go on with it, write their weights, and return them.
+
+    Args:
+        names: of the files of weights, each with its recipe's name.
+        training: pictures to learn from.
+        validation: pictures to tell by how it goes.
+        teachers: what they learn from.
+        seconds: what it may take.
+        output: the folder to write to.
+        changes: values of every recipe.
+    """
+    files = [output / f"{name}.safetensors" for name in names]
+    recipes = [read_recipe(RECIPES / f"{recipe}.toml", changes) for recipe in names.values()]
+    if all(file.exists() for file in files):
+        print(f"there already: {', '.join(map(str, files))}", flush=True)
+        return [trained_network(recipe, file) for recipe, file in zip(recipes, files, strict=True)]
+    device = the_device()
+    teachers = [teacher.to(device).to(memory_format=torch.channels_last) for teacher in teachers]
+    if teachers:
+        tell_score(teachers, validation)
     classroom = Classroom(recipes, training, validation, teachers=teachers, device=device)
-    classroom.learn(seconds=seconds, tell=lambda line: print(line, flush=True))
-    return classroom.networks()
+    checkpoint = output / f"{'-and-'.join(names)}.ckpt"
+    classroom.learn(seconds=seconds, keep=checkpoint, tell=lambda line: print(line, flush=True))
+    networks = list(classroom.networks().values())
+    save(dict(zip(names, networks, strict=True)), output)
+    checkpoint.unlink(missing_ok=True)
+    return networks
 
 
 def with_emotion(samples: Samples) -> Samples:
     """Return the pictures that show an emotion of FER-2013."""
     return samples.take(np.asarray(samples.fer7 >= 0))
+
+
+def the_device() -> torch.device:
+    """Return the GPU, or the CPU where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def save(networks: dict[str, nn.Module], folder: Path) -> None:

@@ -126,6 +126,32 @@ def test_a_pupil_begins_with_the_weights_that_its_recipe_names(small_recipe, dra
         assert torch.equal(value, weights[name])
 
 
+def test_what_is_cut_off_goes_on_as_if_it_had_not_been(small_recipe, drawn_samples, tmp_path, monkeypatch):
+    monkeypatch.setattr(classroom, "KEEP_EVERY", 0)
+    monkeypatch.setattr(classroom, "TELL_EVERY", 3)
+    recipes = [small_recipe(1, "model.dropout=0", "augmentation.mixup=0.5")]
+
+    def cut_off(line):
+        raise KeyboardInterrupt
+
+    def weights(room):
+        return room.networks()["small"].state_dict()
+
+    unbroken = Classroom(recipes, drawn_samples, drawn_samples, device=CPU)
+    unbroken.learn(epochs=5)
+    keep = tmp_path / "a.ckpt"
+    with pytest.raises(KeyboardInterrupt):
+        Classroom(recipes, drawn_samples, drawn_samples, device=CPU).learn(epochs=5, keep=keep, tell=cut_off)
+    again, told = Classroom(recipes, drawn_samples, drawn_samples, device=CPU), []
+    assert again.learn(epochs=9, keep=keep, tell=told.append) == 5
+    assert told[0] == "going on after epoch 3 of 5"
+    for name, value in weights(unbroken).items():
+        assert torch.equal(value, weights(again)[name]), name
+    other = Classroom([small_recipe(1, "optimiser.rate=0.3")], drawn_samples, drawn_samples, device=CPU)
+    with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes; delete it"):
+        other.learn(epochs=5, keep=keep)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -10,6 +10,7 @@ from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
 from mien.training.run import train
 from mien.training.targets import targets_of
+from mien.training.teaching import blended
 
 
 def test_the_loss_is_the_weighted_sum_that_the_recipe_says(drawn_samples, small_recipe):
@@ -34,6 +35,25 @@ def test_mixed_batches_learn_from_both_partners(drawn_samples, small_recipe, mix
     expected = share * lesson._loss(logits, targets) + (1 - share) * lesson._loss(logits, targets.take(partner))
     assert 0 < share < 1
     assert lesson.training_step((torch.from_numpy(drawn_samples.crops), targets), 0) == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize("mixup", [0, 1])
+def test_teachers_answer_to_the_batch_that_the_network_sees(drawn_samples, small_recipe, mixup, monkeypatch):
+    asked = ("teacher.models=['mien-compact']", "teacher.each_batch=true", "teacher.share=0.75", "teacher.views=1")
+    lesson = Lesson(small_recipe(1, f"augmentation.mixup={mixup}", *asked), drawn_samples, drawn_samples)
+    lesson.trainer = lightning.Trainer(logger=False, enable_checkpointing=False)
+    logits = {"fer7": torch.randn(64, 7), "ferplus8": torch.randn(64, 8)}
+    monkeypatch.setattr(lesson, "_network", lambda: lambda x: logits)
+    monkeypatch.setattr(lesson, "log", lambda *args, **options: None)
+    targets = targets_of(drawn_samples, lesson.recipe)
+    x, partner, share = lesson._changed(torch.from_numpy(drawn_samples.crops))
+    both = [targets] if partner is None else [targets, targets.take(partner)]
+    said = lesson._models.answers_to(x, *both)
+    parts = [lesson._loss(logits, blended(each, said, share=0.75)) for each in both]
+    expected = parts[0] if partner is None else share * parts[0] + (1 - share) * parts[1]
+    found = lesson.training_step((torch.from_numpy(drawn_samples.crops), targets), 0)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert found.item() != pytest.approx(lesson._loss(logits, targets).item(), rel=1e-3)
 
 
 def test_crops_grow_over_equal_parts_of_the_epochs(drawn_samples, small_recipe, tmp_path):

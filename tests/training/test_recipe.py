@@ -41,6 +41,7 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         ),
         (HEADS + "[data]\nshares = { not_face = 0.6, anger = 0.4 }", r"data\.shares.*leave something for other labels"),
         (HEADS + "[model]\nkind = 'cnn'\n[loop]\nsides = [32, 48]", "networks that pool, compact or lean, not cnn"),
+        (HEADS + "[teacher]\neach_batch = true\n[loop]\nsides = [32, 48]", "look at whole crops: leave loop.sides out"),
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),

@@ -10,8 +10,8 @@ from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.labels import FERPLUS10
 from mien.training.recipe import Recipe
-from mien.training.targets import Target, Targets
-from mien.training.teaching import answers, ask, blended
+from mien.training.targets import Target, Targets, targets_of
+from mien.training.teaching import Models, answers, ask, blended
 
 CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
 
@@ -65,6 +65,21 @@ def test_blending_mixes_what_is_known():
     assert torch.allclose(found["a"].values, torch.tensor([[0.8, 0.2], [0.0, 0.0]]))
     assert torch.equal(found["a"].known, target.known)
     assert found["b"] is target
+
+
+def test_a_batch_is_asked_about_as_it_was_changed(tmp_path):
+    each = recipe(views=1, each_batch=True)
+    assert answers(each, pictures(), tmp_path / "teacher.safetensors") is None
+    changed = CROPS // 2
+    models, known = Models(each), targets_of(pictures(), each)
+    whole = ask(recipe(views=1), pictures(changed))["fer7"]
+    assert torch.allclose(models.answers_to(torch.from_numpy(changed) + 0.3, known)["fer7"], whole, atol=1e-6)
+    some = torch.arange(9) % 2 == 0
+    targets = [Targets({"fer7": Target(known["fer7"].values, known["fer7"].known * part)}) for part in (some, ~some)]
+    half = models.answers_to(torch.from_numpy(changed), targets[0])["fer7"]
+    assert torch.allclose(half[some], whole[some], atol=1e-4)  # int8 is not blind to the other pictures of a batch
+    assert not half[~some].any()
+    assert models.answers_to(torch.from_numpy(changed), *targets)["fer7"].all()
 
 
 def test_answers_are_asked_for_once(tmp_path):

@@ -8,8 +8,10 @@ were (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and 
 the same steps run unrecorded, to try things out.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from mien.data.samples import Samples
 from mien.errors import RecipeError
+from mien.files import written_whole
 from mien.training.augment import augment
 from mien.training.losses import head_score
 from mien.training.pupils import WARMUP_EPOCHS, Pupil, Teachers, in_bf16
@@ -31,6 +34,9 @@ PART = 1024
 
 TELL_EVERY = 20
 """Epochs from one line about validation to the next."""
+
+KEEP_EVERY = 30.0
+"""Seconds from one checkpoint to the next; one of four million parameters is written in a tenth of a second."""
 
 
 class Classroom:
@@ -60,6 +66,7 @@ class Classroom:
     ) -> None:
         _check(recipes)
         lead = self._lead = recipes[0]
+        self._recipes = [recipe.model_dump_json() for recipe in recipes]
         self._device, self._batch = device, lead.loop.batch
         self._crops = torch.from_numpy(training.crops).to(device)
         self._targets = targets_of(training, lead).to(device)
@@ -83,16 +90,27 @@ class Classroom:
             recipe.name: Pupil(recipe, training, self._x, self._given, answers, device) for recipe in recipes
         }
 
-    def learn(self, *, epochs: int = 0, seconds: float = 0, tell: Callable[[str], None] = print) -> int:
+    def learn(
+        self,
+        *,
+        epochs: int = 0,
+        seconds: float = 0,
+        keep: Path | None = None,
+        tell: Callable[[str], None] = print,
+    ) -> int:
         """Train all networks, and return for how many epochs.
 
         Args:
             epochs: passes over the pictures of no group; 0 as many as `seconds` allow.
             seconds: what learning may take, where `epochs` is 0.
+            keep: a checkpoint, written now and then; where there is one, learning goes on from it, for as many epochs
+                as were meant when it began.
             tell: gets a line now and then.
 
         Raises:
             TrainingError: weights are no numbers any more.
+            RecipeError: the checkpoint is of other recipes.
+            OutputError: the checkpoint cannot be written.
         """
         started = time.monotonic()
         if self._teachers:
@@ -100,6 +118,10 @@ class Classroom:
         for pupil in self._pupils.values():
             pupil.record()
         number = 0
+        if keep and keep.is_file():
+            number, epochs = self._gone_on(keep)
+            tell(f"going on after epoch {number} of {epochs}")
+        kept = started
         while number < (epochs or WARMUP_EPOCHS):
             began = time.monotonic()
             for step, (x, targets) in enumerate(self.batches()):
@@ -113,6 +135,9 @@ class Classroom:
             if number == WARMUP_EPOCHS and not epochs:
                 epochs = number + max(int((seconds - (now - started)) / (now - began)), 1)
                 tell(f"{epochs} epochs of {self.steps} steps, {now - began:.2f} s each, after {now - started:.0f} s")
+            if keep and epochs and (now - kept >= KEEP_EVERY or number == epochs):
+                self._keep(keep, number, epochs)
+                kept = now
             if number % TELL_EVERY == 0 or number == epochs:
                 tell(f"epoch {number}, {now - started:.0f} s: {self._lines()}")
         return number
@@ -120,6 +145,31 @@ class Classroom:
     def networks(self) -> dict[str, nn.Module]:
         """Return the networks with averaged weights, ready to score, by their recipes' names."""
         return {name: pupil.average for name, pupil in self._pupils.items()}
+
+    def _keep(self, path: Path, number: int, epochs: int) -> None:
+        state = {
+            "recipes": self._recipes,
+            "number": number,
+            "epochs": epochs,
+            "generator": self._generator.get_state(),
+            "draw": json.dumps(self._draw.bit_generator.state),
+            "pupils": {name: pupil.state() for name, pupil in self._pupils.items()},
+        }
+        with written_whole(path) as temporary:
+            torch.save(state, temporary)
+
+    def _gone_on(self, path: Path) -> tuple[int, int]:
+        """Take over a checkpoint, and return after how many epochs of how many it was written."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipes"] != self._recipes:
+            raise RecipeError(
+                f"{path}: is the checkpoint of other recipes; delete it to begin anew, or give the same ones"
+            )
+        self._generator.set_state(state["generator"])
+        self._draw.bit_generator.state = json.loads(state["draw"])
+        for name, pupil in self._pupils.items():
+            pupil.go_on(state["pupils"][name])
+        return state["number"], state["epochs"]
 
     def _step(self, x: Tensor, targets: Targets, step: int, total: int) -> None:
         self._x.copy_(x)

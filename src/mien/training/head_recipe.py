@@ -78,6 +78,8 @@ class Teacher(Section):
             answer of the models either.
         views: at how many views of each picture the models look: 1, 2 (with the mirror image) or 10 (the centre and
             four corners too, each enlarged).
+        each_batch: the models look at every batch as it is, changed and blended, in place of once at the pictures as
+            they are (Beyer et al. 2022, arXiv:2106.05237). It takes their time in every epoch.
         temperature: the models' answers are softened by it.
     """
 
@@ -85,4 +87,5 @@ class Teacher(Section):
     heads: tuple[str, ...] = ()
     share: Share = 0.5
     views: Literal[1, 2, 10] = 2
+    each_batch: bool = False
     temperature: float = Field(default=1.0, gt=0)

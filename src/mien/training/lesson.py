@@ -18,7 +18,7 @@ from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
 from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
-from mien.training.teaching import blended
+from mien.training.teaching import Models, blended
 
 SCORE = "validation/score"
 """The mean over the heads of what `mien.training.losses.head_score` gives."""
@@ -37,8 +37,8 @@ class Lesson(lightning.LightningModule):
 
     Raises:
         DataError: the pictures have not the labels that the recipe's heads learn from.
-        RecipeError: an impossible network.
-        WeightsError: pretrained weights cannot be had.
+        RecipeError: an impossible network, or a teacher that does not fit.
+        WeightsError: pretrained weights or a teacher cannot be had.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Lesson(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.recipe = recipe
+        self._models = Models(recipe) if recipe.teacher.models and recipe.teacher.each_batch else None
         learnt = targets_of(training, recipe)
         if teacher is not None:
             learnt = blended(learnt, teacher, share=recipe.teacher.share)
@@ -88,10 +89,14 @@ class Lesson(lightning.LightningModule):
         """Return the loss of one augmented batch."""
         crops, targets = batch
         x, partner, share = self._changed(crops)
+        other = targets if partner is None else targets.take(partner)
+        if self._models is not None:
+            said = self._models.answers_to(x, targets, other)
+            targets, other = (blended(each, said, share=self.recipe.teacher.share) for each in (targets, other))
         logits = self._network()(x)
         loss = self._loss(logits, targets)
         if partner is not None:
-            loss = share * loss + (1 - share) * self._loss(logits, targets.take(partner))
+            loss = share * loss + (1 - share) * self._loss(logits, other)
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"the loss is {loss.item()} in epoch {self.current_epoch + 1}, step {batch_idx + 1}; the run is kept "

@@ -144,6 +144,29 @@ class Pupil:
         # A short memory at first, or a part of the random start would stay for long.
         self._distance.fill_(1 - min(settings.average, (1 + step) / (10 + step)))
 
+    def state(self) -> dict[str, Tensor]:
+        """Return all that learning changes, by name."""
+        return self._weights() | {f"momentum.{number}": value for number, value in enumerate(self._momenta())}
+
+    def go_on(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a state, in the tensors that are there, for those are recorded."""
+        for name, value in self._weights().items():
+            value.copy_(state[name])
+        for number, value in enumerate(self._momenta()):
+            value.copy_(state[f"momentum.{number}"])
+
+    def _weights(self) -> dict[str, Tensor]:
+        networks = {"network": self._network, "average": self.average}
+        return {f"{key}.{name}": value for key, each in networks.items() for name, value in each.state_dict().items()}
+
+    def _momenta(self) -> list[Tensor]:
+        parameters = [parameter for group in self._optimiser.param_groups for parameter in group["params"]]
+        for parameter in parameters:
+            # As it is before the first step; the optimiser takes what it finds.
+            if self._optimiser.state[parameter].get("momentum_buffer") is None:
+                self._optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        return [self._optimiser.state[parameter]["momentum_buffer"] for parameter in parameters]
+
     def check(self, epoch: int) -> None:
         """Make sure that the weights are numbers after an epoch, counted from 1.
 

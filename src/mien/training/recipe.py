@@ -236,6 +236,12 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _teachers_see_the_batch(self) -> "Recipe":
+        if self.teacher.each_batch and self.loop.sides:
+            raise ValueError("teacher.each_batch asks models that look at whole crops: leave loop.sides out")
+        return self
+
+    @model_validator(mode="after")
     def _sides_fit(self) -> "Recipe":
         if self.loop.sides and not isinstance(self.model, Compact | Lean):
             raise ValueError(f"loop.sides is for networks that pool, compact or lean, not {self.model.kind}")

@@ -1,12 +1,14 @@
 """Learning from trained models: their averaged, calibrated answers to each training picture (distillation).
 
 Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural Network" (arXiv:1503.02531). The answers are asked for
-once, on pictures as they are, and kept in the run's folder; crops are changed by augmentation afterwards.
+once, on pictures as they are, and kept in the run's folder; crops are changed by augmentation afterwards. Or they are
+asked for at each batch, as augmentation has made it.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +44,8 @@ def answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] 
         kept: the file of the answers, written at the first call.
 
     Returns:
-        See `ask`; None where the recipe has no teacher.
+        See `Models.answers`, with zeros for pictures that teach none of these heads; None where the recipe has no
+        teacher, or one that is asked at each batch.
 
     Raises:
         WeightsError: a model cannot be opened.
@@ -50,7 +53,7 @@ def answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] 
             answers are of another number of pictures.
         OSError: the file cannot be written.
     """
-    if not recipe.teacher.models:
+    if not recipe.teacher.models or recipe.teacher.each_batch:
         return None
     if not kept.is_file():
         with written_whole(kept) as temporary:
@@ -69,18 +72,15 @@ def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
         training: the pictures to learn from.
 
     Returns:
-        For each head that a teacher has too, the mean (n, labels) float32 of the probabilities, 0 to 1; zeros for
-        pictures that teach none of these heads.
+        See `Models.answers`; zeros for pictures that teach none of these heads.
 
     Raises:
         DataError: the pictures have not the labels that the recipe's heads learn from.
         WeightsError: a model cannot be opened.
         RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads.
     """
-    sessions = [_opened(model, recipe) for model in recipe.teacher.models]
-    targets = targets_of(training, recipe)
-    taught = {name for _, names in sessions for name in names}
-    known = torch.stack([targets[name].known for name in sorted(taught)]).any(0).numpy()
+    models = Models(recipe)
+    known = models.concerned(targets_of(training, recipe)).numpy()
     crops = training.crops[known]
     found: dict[str, list[NDArray[np.float64]]] = {}
     starts = range(0, len(crops), PART)
@@ -88,24 +88,66 @@ def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
     if not console.is_terminal:  # a log, in which no bar can move
         console.print(f"teachers: {', '.join(recipe.teacher.models)} look at {len(crops)} pictures", soft_wrap=True)
     for start in track(starts, "teachers", console=console, transient=True, disable=not console.is_terminal):
-        part = crops[start : start + PART]
+        for name, values in models.answers(crops[start : start + PART]).items():
+            found.setdefault(name, []).append(values)
+    return _at(found, known)
+
+
+class Models:
+    """The models that a recipe names as its teachers.
+
+    Args:
+        recipe: names the models and how they look.
+
+    Raises:
+        WeightsError: a model cannot be opened.
+        RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._teacher = recipe.teacher
+        self._sessions = [_opened(model, recipe) for model in recipe.teacher.models]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Models":
+        return self  # the averaging of weights copies all that learns, and these do not
+
+    def concerned(self, targets: Targets) -> Tensor:
+        """Return which pictures (n,) bool teach a head that the models have too."""
+        taught = sorted({name for _, names in self._sessions for name in names})
+        return torch.stack([targets[name].known > 0 for name in taught]).any(0)
+
+    def answers(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+        """Return for each head that a model has too the mean (n, labels) of the probabilities, 0 to 1.
+
+        Args:
+            crops: (n, channels, size, size).
+        """
         sums: dict[str, NDArray[np.float64]] = {}
         counts: dict[str, int] = {}
-        for view in _views(part, recipe.teacher.views):
-            for session, names in sessions:
+        for view in _views(crops, self._teacher.views):
+            for session, names in self._sessions:
                 for name, logits in zip(names, session.logits(view, names), strict=True):
                     head = session.card.head(name)
-                    soft = replace(head, temperature=head.temperature * recipe.teacher.temperature)
+                    soft = replace(head, temperature=head.temperature * self._teacher.temperature)
                     sums[name] = sums.get(name, 0.0) + probabilities(logits, soft)
                     counts[name] = counts.get(name, 0) + 1
-        for name, total in sums.items():
-            found.setdefault(name, []).append(total / counts[name])
-    whole = {}
-    for name, parts in found.items():
-        values = np.zeros((len(training), parts[0].shape[1]), np.float32)
-        values[known] = np.concatenate(parts)
-        whole[name] = torch.from_numpy(values)
-    return whole
+        return {name: total / counts[name] for name, total in sums.items()}
+
+    def answers_to(self, batch: Tensor, *targets: Targets) -> dict[str, Tensor]:
+        """Return what the models say to a batch as it was changed.
+
+        Args:
+            batch: (n, channels, size, size) float32, 0 to 255, on any device; the models work on the CPU.
+            targets: of these pictures, and of those that they were blended with.
+
+        Returns:
+            For each head that a model has too (n, labels) float32 on the batch's device; zeros for pictures that teach
+            none of these heads.
+        """
+        known = torch.stack([self.concerned(each) for each in targets]).any(0).cpu().numpy()
+        crops = batch.round().clamp(0, 255).byte().cpu().numpy()[known]
+        found = {name: [values] for name, values in self.answers(crops).items()}
+        return {name: values.to(batch.device) for name, values in _at(found, known).items()}
 
 
 def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) -> Targets:
@@ -124,6 +166,15 @@ def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) ->
         values = ((1 - share) * target.values + share * answer) * target.known[:, None]
         mixed[name] = Target(values, target.known)
     return Targets(mixed)
+
+
+def _at(found: Mapping[str, list[NDArray[np.float64]]], known: NDArray[np.bool_]) -> dict[str, Tensor]:
+    whole = {}
+    for name, parts in found.items():
+        values = np.zeros((len(known), parts[0].shape[1]), np.float32)
+        values[known] = np.concatenate(parts)
+        whole[name] = torch.from_numpy(values)
+    return whole
 
 
 def _opened(model: str, recipe: Recipe) -> tuple[Session, list[str]]:
