@@ -3,14 +3,13 @@
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
 The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
-that only searches); then the teachers, mien-base and mien-small, which learn from them, and mien-nano, which learns
+that only searches); then the teachers, mien-base, which learns from them, and mien-small and mien-nano, which learn
 from mien-base; each is exported in int8. On a GPU all but mien-nano learn together, in --minutes (released_gpu.py);
 without one, one after the other, which takes days. What is finished is left as it is, and an interrupted training goes
 on: give the same command again. Everything lies in one folder.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from pathlib import Path
 import torch
 
 from gate_boxes import BOXES
-from mien.files import written_whole
 from mien.training.run_folder import RunFolder
 from released_gpu import PUPILS, RECIPES, TEACHERS
 
@@ -51,8 +49,10 @@ def main() -> None:
         work.together(everything, given.minutes)
     else:
         teachers = [work.run(name, RECIPES / f"{name}.toml", given.fer2013) / "model.onnx" for name in TEACHERS]
-        for name in PUPILS:
-            work.release(name, everything, teachers, asked_by=PUPILS[0])
+        base = work.release("mien-base", everything, teachers)
+        weights = ("--weights", RunFolder(base).weights)
+        teaching = work.export("mien-base-teaching", RECIPES / "mien-base-teaching.toml", everything, *weights)
+        work.release("mien-small", everything, [teaching], by="mien-small-cpu")
     work.release("mien-nano", everything, [given.output / "mien-base.onnx"])
 
 
@@ -109,25 +109,25 @@ class Work:
             weights = ("--weights", folder / f"{name}.safetensors")
             self.export(name, RECIPES / f"{name}.toml", data, *weights)
 
-    def release(self, name: str, data: Path, teachers: list[Path], *, asked_by: str | None = None) -> None:
-        """Train a released model with teachers, and export it in int8.
+    def release(self, name: str, data: Path, teachers: list[Path], *, by: str = "") -> Path:
+        """Train a released model with teachers, export it in int8, and return the folder of its run.
 
         Args:
-            name: the model, and its recipe.
+            name: the model.
             data: what it learns from.
             teachers: files of the models that it learns from.
-            asked_by: a model that has asked the same teachers: their answers are taken from there.
+            by: its recipe, where that has another name.
         """
-        if asked_by and asked_by != name:
-            known, answers = (RunFolder(self._folder / "runs" / each).teacher for each in (asked_by, name))
-            with written_whole(answers) as temporary:
-                shutil.copyfile(known, temporary)
         models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
-        self.export(name, self.run(name, RECIPES / f"{name}.toml", data, models), data)
+        folder = self.run(name, RECIPES / f"{by or name}.toml", data, models)
+        self.export(name, folder, data)
+        return folder
 
-    def export(self, name: str, trained: Path, data: Path, *more: str | Path) -> None:
-        """Export a trained network in int8."""
-        self.mien("export", trained, *more, "--data", data, "--output", self._folder / f"{name}.onnx", "--int8")
+    def export(self, name: str, trained: Path, data: Path, *more: str | Path) -> Path:
+        """Export a trained network in int8, and return the file."""
+        file = self._folder / f"{name}.onnx"
+        self.mien("export", trained, *more, "--data", data, "--output", file, "--int8")
+        return file
 
     def mien(self, *words: str | Path) -> None:
         """Call mien."""
