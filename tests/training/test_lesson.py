@@ -23,13 +23,19 @@ def test_the_loss_is_the_weighted_sum_that_the_recipe_says(drawn_samples, small_
     assert lesson._loss(logits, targets).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def answered_at_random(lesson, monkeypatch):
+    """Make the network of a lesson say one thing to every batch, log nothing, and return what it says."""
+    logits = {"fer7": torch.randn(64, 7), "ferplus8": torch.randn(64, 8)}
+    monkeypatch.setattr(lesson, "_network", lambda: lambda x: logits)
+    monkeypatch.setattr(lesson, "log", lambda *args, **options: None)
+    return logits
+
+
 @pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
 def test_mixed_batches_learn_from_both_partners(drawn_samples, small_recipe, mixing, monkeypatch):
     lesson = Lesson(small_recipe(1, "augmentation.mixup=0", f"augmentation.{mixing}=1.0"), drawn_samples, drawn_samples)
     lesson.trainer = lightning.Trainer(logger=False, enable_checkpointing=False)
-    logits = {"fer7": torch.randn(64, 7), "ferplus8": torch.randn(64, 8)}
-    monkeypatch.setattr(lesson, "_network", lambda: lambda x: logits)
-    monkeypatch.setattr(lesson, "log", lambda *args, **options: None)
+    logits = answered_at_random(lesson, monkeypatch)
     targets = targets_of(drawn_samples, lesson.recipe)
     _, partner, share = lesson._changed(torch.from_numpy(drawn_samples.crops))
     expected = share * lesson._loss(logits, targets) + (1 - share) * lesson._loss(logits, targets.take(partner))
@@ -42,9 +48,7 @@ def test_teachers_answer_to_the_batch_that_the_network_sees(drawn_samples, small
     asked = ("teacher.models=['mien-compact']", "teacher.each_batch=true", "teacher.share=0.75", "teacher.views=1")
     lesson = Lesson(small_recipe(1, f"augmentation.mixup={mixup}", *asked), drawn_samples, drawn_samples)
     lesson.trainer = lightning.Trainer(logger=False, enable_checkpointing=False)
-    logits = {"fer7": torch.randn(64, 7), "ferplus8": torch.randn(64, 8)}
-    monkeypatch.setattr(lesson, "_network", lambda: lambda x: logits)
-    monkeypatch.setattr(lesson, "log", lambda *args, **options: None)
+    logits = answered_at_random(lesson, monkeypatch)
     targets = targets_of(drawn_samples, lesson.recipe)
     x, partner, share = lesson._changed(torch.from_numpy(drawn_samples.crops))
     both = [targets] if partner is None else [targets, targets.take(partner)]
