@@ -119,7 +119,7 @@ class Work:
             by: its recipe, where that has another name.
         """
         models = f"teacher.models={[teacher.as_posix() for teacher in teachers]}"
-        folder = self.run(name, RECIPES / f"{by or name}.toml", data, models)
+        folder = self.run(name, RECIPES / f"{by or name}.toml", data, f"name={name}", models)
         self.export(name, folder, data)
         return folder
 

@@ -61,6 +61,7 @@ def test_the_gate_then_teachers_then_sizes(pipeline):
     assert taught["mien-small-cpu.toml"].endswith("/mien-base-teaching.onnx']")
     assert taught["mien-nano.toml"].endswith("/mien-base.onnx']")
     assert len(taught) == 3
+    assert "name=mien-small" in trained["mien-small-cpu.toml"]
     teaching = next(command for command in commands if command[1].endswith("mien-base-teaching.toml"))
     weights = Path(teaching[teaching.index("--weights") + 1])
     assert weights.parent.name == "mien-base"
