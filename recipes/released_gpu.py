@@ -12,7 +12,7 @@ weights of a first mien-base of another day, all minutes are the last round's.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +73,15 @@ def make(
         changes: values of every recipe, as for `mien train --set`.
     """
     torch.backends.cudnn.benchmark = True
-    rest = seconds
-    if not first:
+    if first:
+        bases = [trained_network(read_recipe(RECIPES / f"{FIRST}.toml", changes), first)]
+    else:
         seen = (with_emotion(training), with_emotion(validation))
-        teachers = learnt({name: name for name in TEACHERS}, *seen, (), FOR_TEACHERS * seconds, output, changes)
-        first = output / f"{FIRST}-first.safetensors"
-        learnt({first.stem: FIRST}, training, validation, teachers, FOR_FIRST * seconds, output, changes)
-        rest = (1 - FOR_TEACHERS - FOR_FIRST) * seconds
-    teacher = trained_network(read_recipe(RECIPES / f"{FIRST}.toml"), first)
-    learnt({name: name for name in PUPILS}, training, validation, [teacher], rest, output, changes)
+        teachers = learnt(TEACHERS, *seen, (), FOR_TEACHERS * seconds, output, changes)
+        for_first = FOR_FIRST * seconds
+        bases = learnt((FIRST,), training, validation, teachers, for_first, output, changes, suffix="-first")
+        seconds *= 1 - FOR_TEACHERS - FOR_FIRST
+    learnt(PUPILS, training, validation, bases, seconds, output, changes)
 
 
 def tell_score(teachers: Sequence[nn.Module], validation: Samples) -> None:
@@ -95,27 +95,30 @@ def tell_score(teachers: Sequence[nn.Module], validation: Samples) -> None:
 
 
 def learnt(
-    names: Mapping[str, str],
+    names: Sequence[str],
     training: Samples,
     validation: Samples,
     teachers: Sequence[nn.Module],
     seconds: float,
     output: Path,
     changes: Sequence[str],
+    *,
+    suffix: str = "",
 ) -> list[nn.Module]:
     """Train networks together, or go on with it, write their weights, and return them.
 
     Args:
-        names: of the files of weights, each with its recipe's name.
+        names: of their recipes, and of the files of weights.
         training: pictures to learn from.
         validation: pictures to tell by how it goes.
         teachers: what they learn from.
         seconds: what it may take.
         output: the folder to write to.
         changes: values of every recipe.
+        suffix: of the files' names.
     """
-    files = [output / f"{name}.safetensors" for name in names]
-    recipes = [read_recipe(RECIPES / f"{recipe}.toml", changes) for recipe in names.values()]
+    files = [output / f"{name}{suffix}.safetensors" for name in names]
+    recipes = [read_recipe(RECIPES / f"{name}.toml", changes) for name in names]
     if all(file.exists() for file in files):
         print(f"there already: {', '.join(map(str, files))}", flush=True)
         return [trained_network(recipe, file) for recipe, file in zip(recipes, files, strict=True)]
@@ -124,10 +127,10 @@ def learnt(
     if teachers:
         tell_score(teachers, validation)
     classroom = Classroom(recipes, training, validation, teachers=teachers, device=device)
-    checkpoint = output / f"{'-and-'.join(names)}.ckpt"
+    checkpoint = output / f"{'-and-'.join(names)}{suffix}.ckpt"
     classroom.learn(seconds=seconds, keep=checkpoint, tell=lambda line: print(line, flush=True))
     networks = list(classroom.networks().values())
-    save(dict(zip(names, networks, strict=True)), output)
+    save({file.stem: network for file, network in zip(files, networks, strict=True)}, output)
     checkpoint.unlink(missing_ok=True)
     return networks
 

@@ -147,9 +147,20 @@ def test_what_is_cut_off_goes_on_as_if_it_had_not_been(small_recipe, drawn_sampl
     assert told[0] == "going on after epoch 3 of 5"
     for name, value in weights(unbroken).items():
         assert torch.equal(value, weights(again)[name]), name
-    other = Classroom([small_recipe(1, "optimiser.rate=0.3")], drawn_samples, drawn_samples, device=CPU)
-    with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes; delete it"):
-        other.learn(epochs=5, keep=keep)
+
+
+def test_a_checkpoint_of_something_else_is_an_error(small_recipe, drawn_samples, tmp_path):
+    keep = tmp_path / "a.ckpt"
+    Classroom([small_recipe(1)], drawn_samples, drawn_samples, device=CPU).learn(epochs=1, keep=keep)
+    fewer = drawn_samples.take(np.arange(48))
+    for recipe, samples in ((small_recipe(1, "optimiser.rate=0.3"), drawn_samples), (small_recipe(1), fewer)):
+        other = Classroom([recipe], samples, samples, device=CPU)
+        with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes or pictures; delete it"):
+            other.learn(epochs=1, keep=keep)
+    for damaged in (keep.read_bytes()[:1000], b"no checkpoint", b""):
+        keep.write_bytes(damaged)
+        with pytest.raises(RecipeError, match=r"a\.ckpt: is no checkpoint that can be read; delete it"):
+            other.learn(epochs=1, keep=keep)
 
 
 @pytest.mark.parametrize(

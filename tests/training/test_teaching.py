@@ -11,7 +11,7 @@ from mien.inference.weights import emotion_model
 from mien.labels import FERPLUS10
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets, targets_of
-from mien.training.teaching import Models, answers, ask, blended
+from mien.training.teaching import TeacherModels, ask, blended, kept_answers
 
 CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
 
@@ -69,9 +69,9 @@ def test_blending_mixes_what_is_known():
 
 def test_a_batch_is_asked_about_as_it_was_changed(tmp_path):
     each = recipe(views=1, each_batch=True)
-    assert answers(each, pictures(), tmp_path / "teacher.safetensors") is None
+    assert kept_answers(each, pictures(), tmp_path / "teacher.safetensors") is None
     changed = CROPS // 2
-    models, known = Models(each), targets_of(pictures(), each)
+    models, known = TeacherModels(each), targets_of(pictures(), each)
     whole = ask(recipe(views=1), pictures(changed))["fer7"]
     assert torch.allclose(models.answers_to(torch.from_numpy(changed) + 0.3, known)["fer7"], whole, atol=1e-6)
     some = torch.arange(9) % 2 == 0
@@ -84,14 +84,14 @@ def test_a_batch_is_asked_about_as_it_was_changed(tmp_path):
 
 def test_answers_are_asked_for_once(tmp_path):
     kept = tmp_path / "teacher.safetensors"
-    assert answers(Recipe(name="a", heads={"fer7": {}}), pictures(), kept) is None
-    first = answers(recipe(), pictures(), kept)
+    assert kept_answers(Recipe(name="a", heads={"fer7": {}}), pictures(), kept) is None
+    first = kept_answers(recipe(), pictures(), kept)
     time = kept.stat().st_mtime_ns
-    again = answers(recipe(), pictures(), kept)
+    again = kept_answers(recipe(), pictures(), kept)
     assert kept.stat().st_mtime_ns == time
     assert torch.equal(first["fer7"], again["fer7"])
     with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
-        answers(recipe(), pictures(CROPS[:3]), kept)
+        kept_answers(recipe(), pictures(CROPS[:3]), kept)
 
 
 def test_a_teacher_that_does_not_fit():

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ class Classroom:
     ) -> None:
         _check(recipes)
         lead = self._lead = recipes[0]
-        self._recipes = [recipe.model_dump_json() for recipe in recipes]
+        self._learnt = [*(recipe.model_dump_json() for recipe in recipes), f"{len(training)} pictures"]
         self._device, self._batch = device, lead.loop.batch
         self._crops = torch.from_numpy(training.crops).to(device)
         self._targets = targets_of(training, lead).to(device)
@@ -109,7 +110,7 @@ class Classroom:
 
         Raises:
             TrainingError: weights are no numbers any more.
-            RecipeError: the checkpoint is of other recipes.
+            RecipeError: the checkpoint is of other recipes or pictures, or is damaged.
             OutputError: the checkpoint cannot be written.
         """
         started = time.monotonic()
@@ -119,7 +120,7 @@ class Classroom:
             pupil.record()
         number = 0
         if keep and keep.is_file():
-            number, epochs = self._gone_on(keep)
+            number, epochs = self._restored(keep)
             tell(f"going on after epoch {number} of {epochs}")
         kept = started
         while number < (epochs or WARMUP_EPOCHS):
@@ -148,7 +149,7 @@ class Classroom:
 
     def _keep(self, path: Path, number: int, epochs: int) -> None:
         state = {
-            "recipes": self._recipes,
+            "learnt": self._learnt,
             "number": number,
             "epochs": epochs,
             "generator": self._generator.get_state(),
@@ -158,12 +159,15 @@ class Classroom:
         with written_whole(path) as temporary:
             torch.save(state, temporary)
 
-    def _gone_on(self, path: Path) -> tuple[int, int]:
+    def _restored(self, path: Path) -> tuple[int, int]:
         """Take over a checkpoint, and return after how many epochs of how many it was written."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipes"] != self._recipes:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+            raise RecipeError(f"{path}: is no checkpoint that can be read; delete it to begin anew") from error
+        if state["learnt"] != self._learnt:
             raise RecipeError(
-                f"{path}: is the checkpoint of other recipes; delete it to begin anew, or give the same ones"
+                f"{path}: is the checkpoint of other recipes or pictures; delete it to begin anew, or give the same"
             )
         self._generator.set_state(state["generator"])
         self._draw.bit_generator.state = json.loads(state["draw"])

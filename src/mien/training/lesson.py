@@ -18,7 +18,7 @@ from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
 from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
-from mien.training.teaching import Models, blended
+from mien.training.teaching import TeacherModels, blended
 
 SCORE = "validation/score"
 """The mean over the heads of what `mien.training.losses.head_score` gives."""
@@ -52,7 +52,7 @@ class Lesson(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.recipe = recipe
-        self._models = Models(recipe) if recipe.teacher.models and recipe.teacher.each_batch else None
+        self._models = TeacherModels(recipe) if recipe.teacher.models and recipe.teacher.each_batch else None
         learnt = targets_of(training, recipe)
         if teacher is not None:
             learnt = blended(learnt, teacher, share=recipe.teacher.share)

@@ -41,7 +41,7 @@ from mien.training.precision import on_gpu, precision_of
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
-from mien.training.teaching import answers
+from mien.training.teaching import kept_answers
 
 PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
     "bf16": "bf16-mixed",
@@ -105,7 +105,7 @@ def train(
         enable_version_counter=False,
     )
     started = time.monotonic()
-    teacher = answers(recipe, training, folder.teacher)
+    teacher = kept_answers(recipe, training, folder.teacher)
     lesson = Lesson(recipe, training, validation, load=checkpoint is None, teacher=teacher)
     with _without_chatter():
         trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])

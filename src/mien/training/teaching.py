@@ -35,7 +35,7 @@ PART = 1024
 """Pictures that are worked on at once."""
 
 
-def answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:
+def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:
     """Return what a recipe's teachers say to the pictures to learn from, asked for once.
 
     Args:
@@ -44,8 +44,8 @@ def answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] 
         kept: the file of the answers, written at the first call.
 
     Returns:
-        See `Models.answers`, with zeros for pictures that teach none of these heads; None where the recipe has no
-        teacher, or one that is asked at each batch.
+        See `TeacherModels.answers`, with zeros for pictures that teach none of these heads; None where the recipe has
+        no teacher, or one that is asked at each batch.
 
     Raises:
         WeightsError: a model cannot be opened.
@@ -72,14 +72,14 @@ def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
         training: the pictures to learn from.
 
     Returns:
-        See `Models.answers`; zeros for pictures that teach none of these heads.
+        See `TeacherModels.answers`; zeros for pictures that teach none of these heads.
 
     Raises:
         DataError: the pictures have not the labels that the recipe's heads learn from.
         WeightsError: a model cannot be opened.
         RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads.
     """
-    models = Models(recipe)
+    models = TeacherModels(recipe)
     known = models.concerned(targets_of(training, recipe)).numpy()
     crops = training.crops[known]
     found: dict[str, list[NDArray[np.float64]]] = {}
@@ -93,7 +93,7 @@ def ask(recipe: Recipe, training: Samples) -> dict[str, Tensor]:
     return _at(found, known)
 
 
-class Models:
+class TeacherModels:
     """The models that a recipe names as its teachers.
 
     Args:
@@ -108,7 +108,7 @@ class Models:
         self._teacher = recipe.teacher
         self._sessions = [_opened(model, recipe) for model in recipe.teacher.models]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Models":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "TeacherModels":
         return self  # the averaging of weights copies all that learns, and these do not
 
     def concerned(self, targets: Targets) -> Tensor:
