@@ -3,8 +3,8 @@
     python recipes/face_head.py recipes/mien-base.toml mien-base.safetensors all.parquet refitted/
 
 A logistic regression on three passes of changed pictures; 18 minutes on one CPU core for mien-base. What ships as
-mien-base and mien-small was made like this: their networks had been trained when no face head was told that faint faces
-are faces (docs/experiments.md).
+mien-base was made like this: its network had been trained when no face head was told that faint faces are faces
+(docs/experiments.md).
 """
 
 import argparse
