@@ -41,6 +41,14 @@ def test_the_same_model_does_not_differ_from_itself():
     assert all(each.low == each.high == 0 and not each.is_shown for each in found.differences.values())
 
 
+def test_models_of_one_name_are_told_apart():
+    a, b = model("nano", 1, 0.2), model("nano", 2, 0.2)
+    found = compare(a, b, resamples=2)
+    assert (found.a, found.b) == ("nano, the first", "nano, the second")
+    found = compare(replace(a, sha256="1" * 64), replace(b, sha256="2" * 64), resamples=2)
+    assert (found.a, found.b) == ("nano 11111111", "nano 22222222")
+
+
 def test_order_of_pictures_and_labels_does_not_matter():
     a, b = model("a", 1, 0.1), model("b", 2, 0.3)
     turn, columns = np.random.default_rng(3).permutation(400), [2, 0, 1]

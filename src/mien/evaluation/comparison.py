@@ -40,7 +40,7 @@ class Comparison:
     """Two models on the same pictures.
 
     Attributes:
-        a: name of the first model.
+        a: name of the first model, with the beginning of its SHA-256 where both are called alike.
         b: name of the second.
         head: what they answered.
         truth: what counted as right.
@@ -94,7 +94,16 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = RESAMPLES, seed:
             low, high = np.nanquantile(np.concatenate(drawn[name]), [0.025, 0.975])
             differences[name] = Difference(value, whole_b[name], float(low), float(high))
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
-    return Comparison(a.model, b.model, a.head, a.truth, len(a), only_a, only_b, p, differences)
+    return Comparison(*_told_apart(a, b), a.head, a.truth, len(a), only_a, only_b, p, differences)
+
+
+def _told_apart(a: Predictions, b: Predictions) -> tuple[str, str]:
+    """Return two names: files of one recipe, such as two seeds, are called alike."""
+    if a.model != b.model:
+        return a.model, b.model
+    if a.sha256 and b.sha256 and a.sha256[:8] != b.sha256[:8]:
+        return f"{a.model} {a.sha256[:8]}", f"{b.model} {b.sha256[:8]}"
+    return f"{a.model}, the first", f"{b.model}, the second"
 
 
 def _alike(a: Predictions, b: Predictions) -> Predictions:
