@@ -100,6 +100,17 @@ def headline(measured: str) -> list[str]:
     ]
 
 
+def seeds() -> str:
+    """What ships beside a second run of its recipe, with another seed."""
+    cells = []
+    for again in sorted(path.stem.removeprefix("accuracy_") for path in RESULTS.glob("accuracy_*_seed2.csv")):
+        model = again.removesuffix("_seed2")
+        for measured, said in ((model, "ships"), (again, "seed 2")):
+            gate_head = percent(read(f"face_{measured}")[0], "balanced_accuracy")
+            cells.append([f"`{model}`", said, *headline(measured), gate_head])
+    return table(["recipe", "", *HEADLINE, "`face`, balanced"], cells)
+
+
 def detectors() -> str:
     """Faces found in annotated photographs, and in pictures of other things."""
     measured = [entry.name for entry in CATALOGUE if (RESULTS / f"detectors_{entry.name}.csv").exists()]
@@ -270,17 +281,6 @@ def gate() -> str:
         for source, said in SOURCES.items()
     ]
     return table(["held out", "pictures", *(f"`{name}`, right (95 %, exact)" for name in GATES)], cells)
-
-
-def seeds() -> str:
-    """The models that ship beside the same recipe with another seed."""
-    cells = []
-    for again in sorted(path.stem.removeprefix("accuracy_") for path in RESULTS.glob("accuracy_*_seed2.csv")):
-        model = again.removesuffix("_seed2")
-        for measured, said in ((model, "ships"), (again, "seed 2")):
-            gate_head = percent(read(f"face_{measured}")[0], "balanced_accuracy")
-            cells.append([f"`{model}`", said, *headline(measured), gate_head])
-    return table(["recipe", "", *HEADLINE, "`face`, balanced"], cells)
 
 
 GATES = ("gate-cnn", "gate-compact", DEFAULT_MODEL)
