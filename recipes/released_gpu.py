@@ -17,16 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from mien.data.samples import Samples, read_samples
-from mien.files import written_whole
 from mien.training.classroom import Classroom, logits_of
 from mien.training.losses import head_score
 from mien.training.networks.building import trained_network
 from mien.training.recipe_files import read_recipe
 from mien.training.targets import targets_of
+from mien.training.weights_file import device_name, write_weights
 
 RECIPES = Path(__file__).parent
 TEACHERS = ("teacher-senet", "teacher-resnet", "teacher-vgg")
@@ -128,9 +127,11 @@ def learnt(
         tell_score(teachers, validation)
     classroom = Classroom(recipes, training, validation, teachers=teachers, device=device)
     checkpoint = output / f"{'-and-'.join(names)}{suffix}.ckpt"
-    classroom.learn(seconds=seconds, keep=checkpoint, tell=lambda line: print(line, flush=True))
+    epochs = classroom.learn(seconds=seconds, keep=checkpoint, tell=lambda line: print(line, flush=True))
     networks = list(classroom.networks().values())
-    save({file.stem: network for file, network in zip(files, networks, strict=True)}, output)
+    trained = f"{epochs} epochs on {device_name(gpu=device.type == 'cuda')}"
+    for file, network in zip(files, networks, strict=True):
+        write_weights(file, halved(network), trained=trained)
     checkpoint.unlink(missing_ok=True)
     return networks
 
@@ -145,13 +146,10 @@ def the_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def save(networks: dict[str, nn.Module], folder: Path) -> None:
-    """Write weights; matrices in half precision."""
-    for name, network in networks.items():
-        weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-        halved = {key: value.half() if value.ndim > 1 else value for key, value in weights.items()}
-        with written_whole(folder / f"{name}.safetensors") as temporary:
-            save_file(halved, temporary)
+def halved(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return weights, matrices in half precision."""
+    weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
+    return {key: value.half() if value.ndim > 1 else value for key, value in weights.items()}
 
 
 if __name__ == "__main__":

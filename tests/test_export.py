@@ -24,6 +24,7 @@ from mien.training.networks.building import build_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.starting import start_from
+from mien.training.weights_file import write_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
 
@@ -195,10 +196,11 @@ def test_a_mirror_image_gets_the_same_answer(name, drawn_samples):
 def test_weights_in_half_precision_are_exported_without_a_run(run, tmp_path, small_fer2013):
     halves = {name: value.half() if value.ndim > 1 else value for name, value in load_file(run.weights).items()}
     weights, target = tmp_path / "half.safetensors", tmp_path / "half.onnx"
-    save_file(halves, weights)
+    write_weights(weights, halves, trained="7 epochs on an abacus")
     arguments = ["--data", str(small_fer2013), "--output", str(target)]
     result = CliRunner().invoke(app, ["export", str(run.recipe), "--weights", str(weights), *arguments])
     assert result.exit_code == 0, result.output
+    assert "seed 0, 7 epochs on an abacus, mien " in Session(target).card.source
     crops = np.random.default_rng(0).integers(0, 256, (4, 1, 48, 48), dtype=np.uint8)
     exact = export.torch_logits(export.load_network(run)[1], crops)
     for head, found in zip(exact, Session(target).logits(crops, list(exact)), strict=True):

@@ -28,6 +28,7 @@ from mien.training.networks.parts import Shifted
 from mien.training.quantization import CALIBRATION_FACES, quantize
 from mien.training.recipe import Recipe
 from mien.training.run_folder import RunFolder
+from mien.training.weights_file import how_trained
 
 TOLERANCE = 1e-4
 """Largest difference of a logit between the exported file and PyTorch that is taken as the same; where the largest
@@ -52,11 +53,19 @@ def export_run(run: Path, validation: Samples, target: Path, *, int8_with: Sampl
         DataError: the pictures have no labels for one of the heads.
         OutputError: the file cannot be written.
     """
-    return export_network(*load_network(RunFolder(run)), validation, target, int8_with=int8_with)
+    folder = RunFolder(run)
+    recipe, network = load_network(folder)
+    return export_network(recipe, network, validation, target, trained=how_trained(folder.weights), int8_with=int8_with)
 
 
 def export_network(
-    recipe: Recipe, network: nn.Module, validation: Samples, target: Path, *, int8_with: Samples | None = None
+    recipe: Recipe,
+    network: nn.Module,
+    validation: Samples,
+    target: Path,
+    *,
+    trained: str = "",
+    int8_with: Samples | None = None,
 ) -> ModelCard:
     """Export a trained network.
 
@@ -68,6 +77,7 @@ def export_network(
         network: the network of the recipe, ready to score.
         validation: pictures that the run chose its epoch by, crops as its recipe says.
         target: the ONNX file to write.
+        trained: for how long and on what, for the card; empty where nobody knows.
         int8_with: write 8-bit weights and activations, whose ranges are read off these pictures of training; None
             keeps float32.
 
@@ -80,6 +90,7 @@ def export_network(
         OutputError: the file cannot be written.
     """
     split = ", ".join(sorted(set(validation.split.tolist())))
+    source = ", ".join(filter(None, (f"seed {recipe.seed}", trained, f"mien {commit()}")))
     plain = tuple(Head(name, head.task, head.names(name)) for name, head in recipe.heads.items())
     network = _shifted(network, plain, recipe.heads, validation)
     card = ModelCard(
@@ -88,7 +99,7 @@ def export_network(
         crop=recipe.crop.spec(),
         trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.",
         license=recipe.card.license,
-        source=f"mien export of recipe {recipe.name}, seed {recipe.seed}, mien {commit()}",
+        source=f"mien export of recipe {recipe.name}, {source}",
         intended_use=recipe.card.intended_use,
         limits=recipe.card.limits,
         data_license=recipe.card.data_license,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mien.training.weights_file import how_trained
+
 SCRIPT = Path(__file__).parents[2] / "recipes" / "released_gpu.py"
 
 
@@ -40,6 +42,7 @@ def test_teachers_then_a_first_base_then_the_pupils(rounds, tmp_path, capsys):
         *["teacher-resnet", "teacher-senet", "teacher-vgg"],
     ]
     assert {file.suffix for file in weights.values()} == {".safetensors"}  # no checkpoint is left
+    assert how_trained(weights["mien-small"]).partition(" epochs on ")[0].isdigit()
     weights["mien-small"].unlink()
     assert rounds() == [last]
     assert capsys.readouterr().out.count("there already") == 2

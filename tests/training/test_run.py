@@ -16,6 +16,7 @@ from mien.training.curves import read_curves
 from mien.training.networks.building import load_network
 from mien.training.run import train
 from mien.training.run_folder import RunFolder
+from mien.training.weights_file import how_trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
 
@@ -35,6 +36,8 @@ def test_a_run_leaves_what_is_needed(tmp_path, small_recipe, halves):
     assert curves.values["validation/score"][facts["epoch"] - 1] == best
     assert curves.heads == ("fer7", "ferplus8")
     assert load_file(folder.last_weights).keys() == load_file(folder.weights).keys()
+    assert how_trained(folder.weights) == f"epoch {facts['epoch']} of 3 on {facts['device']}"
+    assert how_trained(folder.last_weights).startswith("epoch 3 of 3 on ")
     assert any(path.name.startswith("events.out.tfevents") for path in (folder.path / "log").iterdir())
     read, network = load_network(folder)
     assert read == small_recipe(3)

@@ -80,18 +80,22 @@ def export(
     from mien.training.networks.building import load_network, trained_network
     from mien.training.recipe_files import read_recipe
     from mien.training.run_folder import RunFolder
+    from mien.training.weights_file import how_trained
 
     check_writable(output)
     if weights is None:
         if run.is_file():
             raise UsageError(f"{run}: is no folder of a run; a recipe needs --weights FILE.safetensors beside it")
         recipe, network = load_network(RunFolder(run))
+        weights = RunFolder(run).weights
     else:
         recipe = read_recipe(run)
         network = trained_network(recipe, weights)
     roles = read_roles(recipe, data)
     training = roles["training"] if int8 else None
-    card = export_network(recipe, network, roles["validation"], output, int8_with=training)
+    card = export_network(
+        recipe, network, roles["validation"], output, trained=how_trained(weights), int8_with=training
+    )
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
 
 

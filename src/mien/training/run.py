@@ -25,7 +25,6 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mien.data.samples import Samples
@@ -42,6 +41,7 @@ from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.teaching import kept_answers
+from mien.training.weights_file import device_name, write_weights
 
 PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
     "bf16": "bf16-mixed",
@@ -239,7 +239,7 @@ def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seco
         str(chooser.monitor): float(chooser.best_model_score or 0),
         "seconds": round(seconds),
         "precision": precision_of(recipe.loop),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu {platform.machine()}",
+        "device": device_name(gpu=on_gpu(recipe.loop)),
         "mien": commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -248,14 +248,14 @@ def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seco
     with written_whole(folder.facts) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     for file, state in ((folder.last_weights, last), (folder.weights, content)):  # the chosen one says "finished"
-        with written_whole(file) as temporary:
-            save_file(state["weights"], temporary)
+        trained = f"epoch {state['epoch'] + 1} of {facts['epochs']} on {facts['device']}"
+        write_weights(file, state["weights"], trained=trained)
 
 
 def _keep_ensemble(folder: RunFolder, recipe: Recipe) -> RunFolder:
     network = build_network(recipe)
-    with written_whole(folder.weights) as temporary:
-        save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_weights(folder.weights, weights, trained=f"the mean of {len(recipe.member_runs())} runs")
     return folder
 
 

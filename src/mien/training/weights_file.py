@@ -1,0 +1,42 @@
+"""Trained weights on disk (.safetensors), with how they were trained in the file's header."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mien.files import written_whole
+
+TRAINED = "trained"
+"""Key of the header."""
+
+
+def device_name(*, gpu: bool) -> str:
+    """Return what the GPU is called, or which kind of CPU this is."""
+    return torch.cuda.get_device_name() if gpu else f"cpu {platform.machine()}"
+
+
+def write_weights(path: Path, weights: Mapping[str, Tensor], *, trained: str) -> None:
+    """Write weights, whole or not at all.
+
+    Args:
+        path: the file.
+        weights: contiguous, by name.
+        trained: for how long and on what, such as ``"epoch 9 of 12 on cpu x86_64"``; a card says it.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with written_whole(path) as temporary:
+        save_file(dict(weights), temporary, metadata={TRAINED: trained})
+
+
+def how_trained(path: Path) -> str:
+    """Return how the weights of a file that can be read were trained, empty where it does not say."""
+    with safe_open(path, "pt") as file:
+        header: dict[str, str] = file.metadata() or {}
+    return header.get(TRAINED, "")
