@@ -15,14 +15,17 @@ def write_film(
     frames: Sequence[np.ndarray],
     *,
     times: Sequence[float] | None = None,
+    rate: int = 25,
     sound: str | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode frames, 25 a second where no times are given; `sound` names a codec for a tone of the same length."""
+    """Encode frames, 25 a second where no times are given; the header says `rate`; `sound` is the codec of a tone."""
     times = [number / 25 for number in range(len(frames))] if times is None else times
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options or {}) as out:
-        stream = out.add_stream("libx264", rate=25, options={"bf": "0", "crf": "16", "preset": "ultrafast", "g": "10"})
+        stream = out.add_stream(
+            "libx264", rate=rate, options={"bf": "0", "crf": "16", "preset": "ultrafast", "g": "10"}
+        )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = CLOCK

@@ -3,6 +3,7 @@ import pytest
 
 from mien.errors import UsageError
 from mien.explain import (
+    Explanation,
     draw_explanations,
     explain_picture,
     occlusion_maps,
@@ -12,6 +13,7 @@ from mien.explain import (
 )
 from mien.inference.analyzer import Analyzer
 from mien.model_card import FER2013_CROP
+from mien.results import Box, Face, ImageResult
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,19 @@ def test_a_crop_is_shown_with_and_without_its_map():
     assert shown[0, 0, 0] > shown[0, 0, 2]
     assert shown[1, 1, 2] > shown[1, 1, 0]
     assert (shown[5, 5] == 100).all()
+
+
+def test_maps_are_drawn_on_a_picture_that_is_too_long_for_opencv():
+    short = np.full((80, 200, 3), 90, np.uint8)
+    long = np.full((80, 40_000, 3), 90, np.uint8)
+    heat = np.random.default_rng(0).normal(size=(48, 48)).astype(np.float32)
+    crop = np.zeros((1, 48, 48), np.uint8)
+    drawn = []
+    for picture, left in ((short, 100), (long, 39_900)):
+        face = Face(Box(left, 10, left + 60, 70), 1.0)
+        result = ImageResult((), picture.shape[1], 80, "m")
+        image = draw_explanations(picture, result, [Explanation(face, "anger", crop, heat)], FER2013_CROP)
+        drawn.append(np.asarray(image))
+    assert (drawn[0] == drawn[1][:, -200:]).all()
+    assert (drawn[0] != 90).any()
+    assert (drawn[1][:, :39_800] == 90).all()

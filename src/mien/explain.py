@@ -19,7 +19,7 @@ from PIL import Image
 from mien.draw import draw_faces
 from mien.errors import unknown_name
 from mien.inference.analyzer import Analyzer
-from mien.inference.crops import crop_faces, crop_transform
+from mien.inference.crops import crop_faces, crop_transform, region_of
 from mien.inference.image import PictureSource
 from mien.model_card import CropSpec
 from mien.results import Face, ImageResult
@@ -168,14 +168,22 @@ def draw_explanations(
     canvas = picture.astype(np.float64)
     height, width = picture.shape[:2]
     for each in explanations:
-        to_crop = crop_transform(each.face, spec) * spec.size
+        to_unit = crop_transform(each.face, spec)
+        left, top, right, bottom = region_of(to_unit, width, height)
+        to_crop = to_unit * spec.size
+        to_crop[:, 2] += to_crop[:, :2] @ (left, top)
         heat, strength = heat_colors(each.map)
         content = np.dstack([heat, strength * 255]).astype(np.float32)
         placed = cv2.warpAffine(
-            content, to_crop, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=(0, 0, 0, 0)
+            content,
+            to_crop,
+            (right - left, bottom - top),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderValue=(0, 0, 0, 0),
         )
         share = placed[..., 3:] / 255
-        canvas = canvas * (1 - share) + placed[..., :3] * share
+        part = canvas[top:bottom, left:right]
+        part[:] = part * (1 - share) + placed[..., :3] * share
     return draw_faces(canvas.round().astype(np.uint8), result)
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from mien.errors import OutputError
 
+ODD = "backslashreplace"
+"""How bytes in a file's name that are no UTF-8 are written in a text: as ``\\udce9`` and the like, which JSON reads."""
+
 
 @contextmanager
 def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = None) -> Iterator[Path]:
@@ -57,6 +60,21 @@ def check_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+
+
+def free_name(stem: str, suffix: str, taken: set[str]) -> str:
+    """Return a file name that is not taken, ``stem`` or ``stem-2`` and so on with the suffix, and note it as taken."""
+    name, number = f"{stem}{suffix}", 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}{suffix}"
+    taken.add(name)
+    return name
+
+
+def writable_text(text: str) -> str:
+    """Return a text as it is written with `ODD`, for what takes nothing but UTF-8."""
+    return text.encode("utf-8", ODD).decode("utf-8")
 
 
 def _umask() -> int:

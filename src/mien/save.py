@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, import_extra
-from mien.files import check_writable, written_whole
+from mien.files import ODD, check_writable, writable_text, written_whole
 from mien.results import ImageResult
 
 
@@ -52,17 +52,17 @@ def _writer(path: Path) -> Callable[[Sequence[ImageResult], Path, Sequence[str]]
 
 def _write_json(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
     content = [result.to_dict() for result in results]
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors=ODD)
 
 
 def _write_jsonl(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors=ODD) as file:
         for result in results:
             file.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
 
 
 def _write_csv(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors=ODD) as file:
         writer = csv.DictWriter(file, _columns(labels))
         writer.writeheader()
         writer.writerows(row for result in results for row in result.to_rows())
@@ -81,7 +81,11 @@ def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[
     }
     columns = _columns(labels)
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
-    rows = [row for result in results for row in result.to_rows()]
+    rows = [
+        row | {"source": row["source"] and writable_text(row["source"])}
+        for result in results
+        for row in result.to_rows()
+    ]
     parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), path)
 
 

@@ -53,6 +53,47 @@ def test_one_bad_file_is_listed_and_the_others_are_complete(mien, folder, tmp_pa
     assert "no face" in out
 
 
+def test_copies_of_an_earlier_run_are_no_pictures(mien, folder, tmp_path):
+    shutil.copy(folder / "a.jpg", folder / "._a.jpg")
+    for _ in range(2):
+        assert mien("analyze", folder, "-o", tmp_path / "o.json", "-a", folder / "drawn")[0] == 1
+        assert len(json.loads((tmp_path / "o.json").read_text())) == 3
+
+
+def test_a_picture_that_is_gone_when_it_is_drawn_keeps_its_results(mien, folder, tmp_path, monkeypatch):
+    read, seen = Analyzer.read, []
+
+    def gone(self, source):
+        if source in seen:
+            (folder / "blank.png").unlink(missing_ok=True)
+        seen.append(str(source))
+        return read(self, source)
+
+    monkeypatch.setattr(Analyzer, "read", gone)
+    (folder / "broken.jpg").unlink()
+    code, _, err = mien("analyze", folder, "-o", tmp_path / "o.json", "-a", tmp_path / "drawn")
+    assert code == 1
+    assert "blank.png: no such file" in err
+    assert len(json.loads((tmp_path / "o.json").read_text())) == 3
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet", ""])
+def test_a_name_that_is_no_utf8_loses_nothing(mien, astronaut, tmp_path, ending):
+    name = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    try:
+        shutil.copy(astronaut, name)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    output = ["-o", tmp_path / f"o.{ending}"] if ending else []
+    code, out, err = mien("analyze", name, *output)
+    assert (code, err) == (0, "")
+    assert "caf\\udce9.jpg" in out.replace("\n", "")
+    if ending == "json":
+        assert json.loads((tmp_path / "o.json").read_text())[0]["source"] == str(name)
+    elif ending == "csv":
+        assert "caf\\udce9.jpg" in (tmp_path / "o.csv").read_text()
+
+
 def test_ninety_nine_of_a_hundred(mien, tmp_path):
     for number in range(100):
         Image.fromarray(np.full((48, 48), number, np.uint8)).save(tmp_path / f"{number:03d}.png")

@@ -190,7 +190,9 @@ def test_what_was_lost_is_said_and_the_rest_is_there(mien, face_film, tmp_path):
         (["{film}", "-o", "o.xls"], 2, "must end in .parquet, .csv, .jsonl"),
         (["{film}", "-e", "o.json"], 2, "must end in .parquet, .csv, .jsonl"),
         (["{film}", "-a", "o.avi"], 2, "must be a folder, or a name that ends in .mp4"),
-        (["{film}", "-a", "{film}"], 2, "is the film itself"),
+        (["{film}", "-a", "{film}"], 2, "is one of the films"),
+        (["{film}", "-o", "a.csv", "-e", "a.csv"], 2, "a.csv: is written already"),
+        (["{film}", "--max-megapixels", "inf"], 2, "--max-megapixels"),
         (["{film}", "-p", "o.txt"], 2, "must be a folder, or a name that ends in .png"),
         (["{film}", "--start", "soon"], 2, "--start soon: is no time"),
         (["{film}", "--start", "2", "--end", "1"], 2, "start 2 s is not before end 1 s"),
@@ -234,3 +236,31 @@ def test_times(text, seconds):
 def test_no_times(text):
     with pytest.raises(UsageError, match="is no time"):
         _seconds(text, "--start")
+
+
+def test_no_film_is_written_over(mien, tmp_path):
+    write_film(tmp_path / "a.mov", gray_steps(3))
+    before = write_film(tmp_path / "a.mp4", gray_steps(4)).read_bytes()
+    code, _, err = mien("video", tmp_path, "--annotate", tmp_path)
+    assert code == 2
+    assert "a.mp4: is one of the films" in err
+    assert (tmp_path / "a.mp4").read_bytes() == before
+
+
+def test_copies_of_an_earlier_run_are_no_films(mien, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_film(tmp_path / "a.mp4", gray_steps(3))
+    write_film(tmp_path / "more" / "a.mp4", gray_steps(3))
+    (tmp_path / "._a.mp4").write_bytes(b"of another system")
+    for _ in range(2):
+        assert mien("video", ".", "--annotate", "drawn", "-o", "o.csv")[0] == 0
+        assert {row["source"] for row in rows_of("o.csv")} == {"a.mp4", "more/a.mp4"}
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["a-2.mp4", "a.mp4"]
+    assert find_films(["**/*.mp4"], but=Path("drawn")) == ["a.mp4", "more/a.mp4"]
+    assert find_films(["drawn"], but=Path("drawn")) == ["drawn/a-2.mp4", "drawn/a.mp4"]
+
+
+def test_names_of_copies_are_never_the_same(mien, tmp_path):
+    films = [write_film(tmp_path / name, gray_steps(2)) for name in ("x/a.mp4", "y/a-2.mp4", "z/a.mp4")]
+    assert mien("video", *films, "--annotate", tmp_path / "drawn")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a-2.mp4", "a-3.mp4", "a.mp4"]

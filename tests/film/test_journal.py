@@ -101,3 +101,18 @@ def test_what_is_no_journal_is_left_alone(tmp_path):
     assert path.read_text() == "precious text\nof another kind\n"
     with pytest.raises(OutputError, match="cannot be written"):
         Journal(tmp_path / "none" / "j", RUN)
+
+
+def test_what_is_lost_stands_between_the_frames(tmp_path):
+    with Journal(tmp_path / "j", RUN) as journal:
+        journal.begin("a.mp4", STAMP)
+        journal.write(frame(0))
+        journal.lose("a frame")
+        journal.write(frame(1))
+    with Journal(tmp_path / "j", RUN) as journal:
+        assert [result.index for result in journal.frames("a.mp4")] == [0, 1]
+        assert journal.begin("a.mp4", STAMP).problems == ("a frame",)
+        journal.lose("a frame")
+        journal.end("a.mp4", ["its end"])
+    with Journal(tmp_path / "j", RUN) as journal:
+        assert journal.films["a.mp4"].problems == ("a frame", "its end")

@@ -94,3 +94,20 @@ def test_a_stopped_film_goes_on_with_copy_and_timeline(analyzer, frames, tmp_pat
     assert len(list(open_film(copy).frames(Part(), after=None, on_problem=pytest.fail))) == 40
     again, _, _ = record(analyzer, tmp_path / "j", film)  # it is complete: nothing is analysed
     assert (again.frames, again.people) == (summary.frames, summary.people)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_what_was_lost_before_a_stop_is_not_forgotten(analyzer, frames, tmp_path, drawn):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(frames):
+        cv2.imwrite(str(folder / f"{number:03d}.png"), picture[..., ::-1])
+    (folder / "003.png").write_bytes(b"no picture")
+    options = {"annotated": tmp_path / "a.mp4"} if drawn else {}
+    with pytest.raises(Stopped):
+        record(analyzer, tmp_path / "j", folder, stop_after=20, **options)
+    summary, state, results = record(analyzer, tmp_path / "j", folder, **options)
+    assert summary.frames == len(results) == 39
+    assert [result.index for result in results] == [number for number in range(40) if number != 3]
+    assert len(state.problems) == 1
+    assert "003.png: is not a picture" in state.problems[0]

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -71,3 +72,14 @@ def test_events_are_a_table_of_their_own(tmp_path):
 def test_another_ending(tmp_path):
     with pytest.raises(UsageError, match=r"must end in \.parquet, \.csv, \.jsonl"):
         check_table(tmp_path / "o.json")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_name_that_is_no_utf8_is_written(tmp_path, ending):
+    results = [replace(result, source="caf\udce9.mp4") for result in RESULTS]
+    save_frames(iter(results), tmp_path / f"o.{ending}", labels=LABELS)
+    save_events(iter(results), tmp_path / f"e.{ending}")
+    if ending == "csv":
+        assert rows_of(tmp_path / "e.csv")[0]["source"] == "caf\\udce9.mp4"
+    if ending == "jsonl":
+        assert json.loads((tmp_path / "e.jsonl").read_text())["source"] == "caf\udce9.mp4"

@@ -102,3 +102,23 @@ def test_golden_crop_of_the_astronaut(astronaut_pixels):
 
 GOLDEN_MEANS = [142, 150]
 GOLDEN_PIXELS = [190, 189, 164, 212, 187, 200, 202, 238, 181]
+
+
+def test_a_picture_that_is_too_long_for_opencv_is_cropped_all_the_same():
+    strip = np.random.default_rng(2).integers(0, 256, (120, 400, 3), dtype=np.uint8)
+    long = np.zeros((120, 40_000, 3), np.uint8)
+    long[:, -400:] = strip
+    shift = np.array([39_600, 0])
+    for face in [Face(Box(300, 20, 380, 100), 1.0), Face(Box(360, 60, 460, 160), 1.0)]:
+        far = Face(Box(face.box.x1 + 39_600, face.box.y1, face.box.x2 + 39_600, face.box.y2), 1.0)
+        assert (crop_faces(long, [far], RGB_CROP) == crop_faces(strip, [face], RGB_CROP)).all()
+    points = landmarks_at((200, 60), 80, 25)
+    turned = Face(Box(0, 0, 1, 1), 1.0, points)
+    far = Face(Box(0, 0, 1, 1), 1.0, points + shift.astype(np.float32))
+    difference = crop_faces(long, [far], RGB_CROP).astype(int) - crop_faces(strip, [turned], RGB_CROP)
+    assert np.abs(difference).max() <= 8  # the points are float32, to 0.002 pixels so far out
+
+
+def test_a_face_beside_the_picture_repeats_its_edge():
+    long = np.full((50, 40_000, 3), 7, np.uint8)
+    assert (crop_faces(long, [Face(Box(41_000, 0, 41_050, 50), 1.0)], RGB_CROP) == 7).all()

@@ -155,3 +155,20 @@ def test_describe():
     assert describe(b"abc") == "3 bytes"
     assert describe("a/b.jpg") == "a/b.jpg"
     assert describe(GRADIENT) == "array (40, 60) uint8"
+
+
+def test_postscript_is_not_run(tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {ran}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    with pytest.raises(PictureError, match="is not a picture that can be read"):
+        read_picture(content)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("kind", ["PPM", "AVIF"])
+def test_kinds_that_are_not_looked_for_in_folders_are_read_where_they_are_named(kind):
+    content = encoded(Image.fromarray(COLOR), kind)
+    assert np.abs(read_picture(content).astype(int) - COLOR).mean() < 4

@@ -1,5 +1,6 @@
 """The command line. Each command lives in a module of its own and imports what it needs when it runs."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -53,6 +54,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and an exit code of 1 or 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what no terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except MienError as error:

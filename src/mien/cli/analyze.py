@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.finding import files_in, files_matching
 from mien.errors import OutputError, PictureError, UsageError
 from mien.inference.weights import DEFAULT_MODEL
 
@@ -64,7 +65,7 @@ def analyze(
         typer.Option("--no-detect", help="Do not search: each picture is one tight crop, like a file of FER-2013."),
     ] = False,
     blur: Annotated[bool, typer.Option("--blur", help="Make faces unrecognisable in the annotated copies.")] = False,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger pictures.")] = 100.0,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, max=1e6, help="Refuse larger pictures.")] = 100.0,
 ) -> None:
     """Find the faces in pictures and say what they show.
 
@@ -79,7 +80,7 @@ def analyze(
         raise UsageError("--blur is about the annotated copies: say where they go with --annotate DIR")
     if no_detect and detector not in ("auto", "whole"):
         raise UsageError(f"--no-detect and --detector {detector} exclude each other; leave one out")
-    files = find_pictures(paths)
+    files = find_pictures(paths, but=annotate)
     if output is not None:
         check_output(output)
     if annotate is not None:
@@ -98,8 +99,12 @@ def analyze(
         raise typer.Exit(1)
 
 
-def find_pictures(paths: Sequence[str]) -> list[Path]:
+def find_pictures(paths: Sequence[str], *, but: Path | None = None) -> list[Path]:
     """Return the files that paths, folders and globs stand for, each once, folders and globs sorted.
+
+    Args:
+        paths: names.
+        but: where annotated copies go: those of an earlier run are not meant.
 
     Raises:
         UsageError: nothing matches, or a folder holds no picture.
@@ -110,15 +115,13 @@ def find_pictures(paths: Sequence[str]) -> list[Path]:
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            found = files_in(path, PICTURE_SUFFIXES, but=but)
             if not found:
                 raise UsageError(
                     f"{given}: no pictures in this folder (looked for {', '.join(sorted(PICTURE_SUFFIXES))})"
                 )
         elif glob.has_magic(given) and not path.exists():
-            found = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if p.is_file())
-            if not found:
-                raise UsageError(f"{given}: no file matches; check the pattern")
+            found = files_matching(given, but=but)
         else:
             found = [path]
         files.update(dict.fromkeys(found))
@@ -158,7 +161,11 @@ def _work(
                 results += shown
                 if annotate is not None:
                     for everyone, result in zip(found, shown, strict=True):
-                        picture = analyzer.read(str(result.source))
+                        try:
+                            picture = analyzer.read(str(result.source))
+                        except PictureError as error:  # gone since it was analysed, or a pipe: its results are kept
+                            failures.append(str(error))
+                            continue
                         if blur:  # also those that are left out: nobody is to be recognised
                             picture = blur_faces(picture, everyone)
                         _write_annotated(picture, result, annotate, names)
@@ -173,16 +180,11 @@ def _work(
 
 def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder: Path, names: set[str]) -> None:
     from mien.draw import draw_faces
-    from mien.files import written_whole
+    from mien.files import free_name, written_whole
 
     source = Path(str(result.source))
     ending = source.suffix.lower() if source.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp") else ".png"
-    name, number = f"{source.stem}{ending}", 1
-    while name in names:  # pictures of the same name from several folders
-        number += 1
-        name = f"{source.stem}-{number}{ending}"
-    names.add(name)
-    with written_whole(folder / name) as temporary:
+    with written_whole(folder / free_name(source.stem, ending, names)) as temporary:
         draw_faces(picture, result).save(temporary, quality=92)
 
 

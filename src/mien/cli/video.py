@@ -82,7 +82,7 @@ def video(
             "[b]multilabel8[/] (several a face).",
         ),
     ] = None,
-    max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger frames.")] = 100.0,
+    max_megapixels: Annotated[float, typer.Option(min=0.001, max=1e6, help="Refuse larger frames.")] = 100.0,
 ) -> None:
     """Say what the faces in films show, over time.
 
@@ -100,7 +100,7 @@ def video(
 
     part = Part(_seconds(start, "--start"), _seconds(end, "--end"), every)
     settings = VideoSettings(detect_every=detect_every, smoothing_s=smoothing, hold_s=hold, max_gap_s=max_gap)
-    names = find_films(films)
+    names = find_films(films, but=annotate)
     outputs = Outputs(output, events, annotate, plot)
     outputs.check(names)
     cv2.setNumThreads(1)  # a detector on small frames: more threads cost a fifth more CPU for a tenth of the time

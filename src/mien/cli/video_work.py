@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mien import __version__
+from mien.cli.finding import files_in, files_matching
 from mien.cli.progress import progress_bar
 from mien.errors import MienError, OutputError, UsageError
-from mien.files import check_writable
+from mien.files import check_writable, free_name
 from mien.film.journal import Journal
 from mien.film.recording import Recorder, Stopped
 from mien.film.summary import Summary
@@ -40,24 +41,28 @@ class Outputs:
     plot: Path | None
 
     def check(self, films: Sequence[str]) -> None:
-        """Find out before the work begins whether everything can be written.
+        """Find out before the work begins whether everything can be written, and nothing is written over.
 
         Raises:
-            UsageError: an ending that is not known, or one file for several films.
+            UsageError: an ending that is not known, one file for several films, or for several things.
             MissingExtraError: an extra is not installed.
             OutputError: a place cannot be written.
         """
-        for table in (self.table, self.events):
-            if table is not None:
-                check_table(table)
-        for film in films:
-            annotated, plot = self.annotated_of(film, films), self.plot_of(film, films)
-            if annotated is not None:
-                if annotated.resolve() == Path(film).resolve():
-                    raise UsageError(f"{annotated}: is the film itself; --annotate takes another name")
-                check_writable(annotated)
-            if plot is not None:
-                check_plot(plot)
+        tables = [table for table in (self.table, self.events) if table is not None]
+        copies = [copy for film in films if (copy := self.annotated_of(film, films)) is not None]
+        plots = [plot for film in films if (plot := self.plot_of(film, films)) is not None]
+        taken = {Path(film).resolve(): "one of the films" for film in films}
+        for target in (*tables, *copies, *plots):
+            place = target.resolve()
+            if place in taken:
+                raise UsageError(f"{target}: is {taken[place]}; give another name for what is written")
+            taken[place] = "written already"
+        for table in tables:
+            check_table(table)
+        for copy in copies:
+            check_writable(copy)
+        for plot in plots:
+            check_plot(plot)
 
     def annotated_of(self, film: str, films: Sequence[str]) -> Path | None:
         """Return where the annotated copy of a film goes."""
@@ -68,10 +73,14 @@ class Outputs:
         return _place(self.plot, film, films, endings=FORMATS, option="--plot")
 
 
-def find_films(given: Sequence[str]) -> list[str]:
+def find_films(given: Sequence[str], *, but: Path | None = None) -> list[str]:
     """Return the films that files, folders, globs and addresses stand for, each once.
 
     A folder with films in it (or in its subfolders) stands for those, one with pictures for the film that they are.
+
+    Args:
+        given: names.
+        but: where annotated copies go: those of an earlier run are no films.
 
     Raises:
         UsageError: nothing matches, or a folder holds neither.
@@ -80,15 +89,12 @@ def find_films(given: Sequence[str]) -> list[str]:
     for name in given:
         path = Path(name)
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+            found = files_in(path, VIDEO_SUFFIXES, but=but)
             if not found and not pictures_in(path):
                 raise UsageError(f"{name}: no films in this folder, and no pictures that could be the frames of one")
             films.update(dict.fromkeys(map(str, found or [path])))
         elif glob.has_magic(name) and not path.exists() and not is_address(name):
-            found = sorted(p for p in map(Path, glob.glob(name, recursive=True)) if p.is_file())
-            if not found:
-                raise UsageError(f"{name}: no file matches; check the pattern")
-            films.update(dict.fromkeys(map(str, found)))
+            films.update(dict.fromkeys(map(str, files_matching(name, but=but))))
         else:
             films[name] = None
     return list(films)
@@ -192,10 +198,10 @@ def _place(given: Path | None, film: str, films: Sequence[str], *, endings: Sequ
         return given
     if given.suffix and not given.is_dir():
         raise UsageError(f"{option} {given}: must be a folder, or a name that ends in {', '.join(endings)}")
-    stems = [re.sub(r"[^\w.-]+", "_", Path(name).stem) or "film" for name in films]
-    place = list(films).index(film)
-    again = stems[:place].count(stems[place])  # films of the same name from several folders
-    return given / f"{stems[place]}{f'-{again + 1}' if again else ''}{endings[0]}"
+    taken: set[str] = set()
+    stems = (re.sub(r"[^\w.-]+", "_", Path(name).stem) or "film" for name in films)
+    names = [free_name(stem, endings[0], taken) for stem in stems]
+    return given / names[list(films).index(film)]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Annotated frames -> an MP4 file with the film's own times and its sound."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -34,7 +35,7 @@ class FilmWriter:
 
     def __init__(self, path: Path, film: Film, *, start_s: float) -> None:
         self._av: Any = import_extra("av", extra="video", purpose="writing an annotated film")
-        self._out = self._av.open(str(path), "w", format="mp4")
+        self._out = self._av.open(os.path.abspath(path), "w", format="mp4")
         self._start_s = start_s
         self._film = film
         self._clock = film.stream.time_base if isinstance(film, VideoFile) else CLOCK
@@ -100,7 +101,7 @@ class _Sound:
 
     @classmethod
     def of(cls, av: Any, name: str, out: Any, start_s: float) -> "_Sound | None":
-        source = av.open(name, metadata_errors="replace")
+        source = av.open(os.path.abspath(name), metadata_errors="replace")
         if source.streams.audio and source.streams.audio[0].codec_context is not None:
             return cls(source, out, start_s)
         source.close()

@@ -1,13 +1,15 @@
 """What is known of some films so far, in a file that survives a kill.
 
-A journal holds one JSON object a line: what the run is, then for each film its beginning, its frames as they come, and
-its end. A line that a kill has cut in two is dropped when the journal is opened again. The frames are enough to go on:
-`mien.inference.video.analyzer.VideoAnalyzer.replay` takes them in as if it had just seen them.
+A journal holds one JSON object a line: what the run is, then for each film its beginning, its frames and what is lost
+of it as they come, and its end. A line that a kill has cut in two is dropped when the journal is opened again. The
+frames are enough to go on: `mien.inference.video.analyzer.VideoAnalyzer.replay` takes them in as if it had just seen
+them.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -27,7 +29,7 @@ class FilmState:
         start: where in the journal its frames begin, in bytes.
         frames: how many are there.
         ended: whether it is complete.
-        problems: what was lost of it.
+        problems: what was lost of it, each once.
     """
 
     stamp: Mapping[str, Any]
@@ -35,6 +37,10 @@ class FilmState:
     frames: int = 0
     ended: bool = False
     problems: tuple[str, ...] = ()
+
+    def add(self, problems: Iterable[str]) -> None:
+        """Take in what was lost, each thing once."""
+        self.problems = tuple(dict.fromkeys((*self.problems, *problems)))
 
 
 class Journal:
@@ -111,22 +117,35 @@ class Journal:
         self._write(result.to_dict())
         self._current.frames += 1
 
-    def end(self, film: str, problems: Sequence[str]) -> None:
-        """Note that a film is complete, and what was lost of it.
+    def lose(self, problem: str) -> None:
+        """Note what is lost of the film that was begun last.
 
         Raises:
             OutputError: the disk is full.
         """
-        self._write({"end": film, "problems": list(problems)})
-        self.films[film].ended, self.films[film].problems = True, tuple(problems)
+        assert self._current is not None
+        self._write({"lost": problem})
+        self._current.add([problem])
+
+    def end(self, film: str, problems: Sequence[str] = ()) -> None:
+        """Note that a film is complete, and what was lost of it besides.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        state = self.films[film]
+        state.add(problems)
+        self._write({"end": film, "problems": state.problems})
+        state.ended = True
 
     def frames(self, film: str) -> Iterator[FrameResult]:
         """Yield the frames of a film that are known now, while others are written."""
         state = self.films[film]
         with self.path.open("rb") as file:
             file.seek(state.start)
-            for _ in range(state.frames):
-                yield FrameResult.from_dict(json.loads(file.readline()))
+            contents = (json.loads(line) for line in iter(file.readline, b""))
+            found = (FrameResult.from_dict(content) for content in contents if "lost" not in content)
+            yield from islice(found, state.frames)
 
     def all_frames(self) -> Iterator[FrameResult]:
         """Yield the frames of all films."""
@@ -157,6 +176,8 @@ class Journal:
                 elif "film" in content:
                     film = content["film"]
                     self.films[film] = FilmState(content["stamp"], end + len(line))
+                elif "lost" in content:
+                    self.films[film].add([content["lost"]])
                 elif "end" in content:
                     self.films[film].ended, self.films[film].problems = True, tuple(content["problems"])
                 else:

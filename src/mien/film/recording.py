@@ -81,17 +81,20 @@ class Recorder:
                 problem = f"{film.name}: was interrupted; what had been seen by then is saved, run again to see more"
                 self._journal.end(film.name, [problem])
             return summary
-        problems: list[str] = []
+        lost: list[str] = []
         thumbnails = Thumbnails() if plot else None
         copy = annotated_film(annotated, film, start_s=self.part.start_s or 0.0) if annotated else nullcontext()
         with copy as writer:
+            pixels = writer is not None or thumbnails is not None
+            if pixels:  # all is decoded again, and what is lost of it told again
+                state.problems = ()
             results = follow_film(
                 film,
                 VideoAnalyzer(self._analyzer, self._settings, source=film.name),
                 self.part,
                 known=self._journal.frames(film.name),
-                pixels=writer is not None or thumbnails is not None,
-                on_problem=problems.append,
+                pixels=pixels,
+                on_problem=lost.append,
                 stop=self._stop,
             )
             for result in results:
@@ -104,6 +107,8 @@ class Recorder:
                     assert result.pixels is not None
                     writer.write(draw_frame(result.pixels, result), result.time_s)
                 on_frame()
+                self._note(lost)
+            self._note(lost)
             if self._stop() and not film.live:
                 raise Stopped
         if plot is not None and thumbnails is not None:
@@ -115,8 +120,13 @@ class Recorder:
                 summary=summary,
                 thumbnails=thumbnails,
             )
-        self._journal.end(film.name, problems)
+        self._journal.end(film.name)
         return summary
+
+    def _note(self, lost: list[str]) -> None:
+        for problem in lost:
+            self._journal.lose(problem)
+        lost.clear()
 
 
 def _stamp(film: Film) -> dict[str, Any]:

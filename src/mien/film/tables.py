@@ -2,13 +2,13 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, import_extra
-from mien.files import check_writable, written_whole
+from mien.files import ODD, check_writable, writable_text, written_whole
 from mien.video_results import FrameResult, table_columns
 
 GROUP_ROWS = 2048
@@ -19,7 +19,7 @@ _VERDICTS = ("unsure", "label_unsure")
 _WHOLE = ("frame", "width", "height", "track_id")
 _EVENT_COLUMNS = ("source", "track_id", "emotion", "onset_s", "apex_s", "offset_s", "duration_s", "apex_probability")
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 def save_frames(results: Iterable[FrameResult], path: Path, *, labels: Sequence[str]) -> None:
@@ -86,13 +86,13 @@ def _writer(path: Path) -> Callable[[Iterator[Row], Path, Sequence[str]], None]:
 
 
 def _write_jsonl(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors=ODD) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _write_csv(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors=ODD) as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -104,6 +104,8 @@ def _write_parquet(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> N
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while group := list(islice(rows, GROUP_ROWS)):
+            for row in group:
+                row["source"] = row["source"] and writable_text(row["source"])
             writer.write_table(arrow.Table.from_pylist(group, schema=schema))
 
 

@@ -16,6 +16,8 @@ from mien.results import Box, Face
 
 MAX_SUPERSAMPLING = 16
 """A face is sampled at up to this many times the crop's resolution before it is averaged down."""
+OPENCV_SIDE = 32_767
+"""OpenCV warps no picture with a side of this many pixels or more: a long screenshot, a panorama."""
 
 
 def crop_faces(picture: NDArray[np.uint8], faces: Sequence[Face], spec: CropSpec) -> NDArray[np.uint8]:
@@ -79,6 +81,25 @@ def crop_transform(face: Face, spec: CropSpec) -> NDArray[np.float64]:
     )
 
 
+def region_of(to_unit: NDArray[np.float64], width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the part of a picture that a crop is made of, with two pixels around it.
+
+    Args:
+        to_unit: (2, 3), of `crop_transform`.
+        width: of the picture, in pixels.
+        height: of the picture.
+
+    Returns:
+        Left, top, right, bottom in whole pixels, right and bottom exclusive; at least one pixel of the picture.
+    """
+    corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) - to_unit[:, 2]
+    points = corners @ np.linalg.inv(to_unit[:, :2]).T
+    most = np.array([width, height])
+    left, top = np.clip(np.floor(points.min(axis=0)) - 2, 0, most - 1).astype(int)
+    right, bottom = np.clip(np.ceil(points.max(axis=0)) + 2, (left + 1, top + 1), most).astype(int)
+    return int(left), int(top), int(right), int(bottom)
+
+
 def _fit_similarity(points: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
     # Least squares over rotation, one scale and shift (Umeyama 1991), in complex numbers: target = a * point + b.
     source = points[:, 0] + 1j * points[:, 1]
@@ -98,6 +119,10 @@ def _sample(picture: NDArray[np.uint8], to_unit: NDArray[np.float64], size: int)
     to_pixels = to_unit * side
     # Pixel centres lie at +0.5: without this, a crop of a picture's own size would not be the picture.
     to_pixels[:, 2] += 0.5 * (to_pixels[:, 0] + to_pixels[:, 1]) - 0.5
+    if max(picture.shape[:2]) >= OPENCV_SIDE:
+        left, top, right, bottom = region_of(to_unit, picture.shape[1], picture.shape[0])
+        picture = picture[top:bottom, left:right]
+        to_pixels[:, 2] += to_pixels[:, :2] @ (left, top)
     fine = cv2.warpAffine(picture, to_pixels, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if factor > 1:
         fine = cv2.resize(fine, (size, size), interpolation=cv2.INTER_AREA)

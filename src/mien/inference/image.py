@@ -24,6 +24,9 @@ PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", 
 MAX_PIXELS = 100_000_000
 """Default limit on the decoded size: 100 megapixels."""
 
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "AVIF")
+"""What is decoded, by Pillow's names. Not all that Pillow knows: for EPS it would run another program on the file."""
+
 _pillow_limit = threading.Lock()
 
 
@@ -94,7 +97,7 @@ def _open(content: bytes, *, name: str) -> Image.Image:
     with _pillow_limit:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(content))
+            return Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:
             raise PictureError(
                 f"{name}: is not a picture that can be read; JPEG, PNG, WebP, BMP, TIFF and GIF can"

@@ -67,3 +67,17 @@ def test_emotions_of_a_multi_label_head_overlap():
 def test_a_head_over_its_threshold_at_the_end_is_closed_where_it_was_last_seen():
     _, (event,) = run(MULTI, [(0, 0.1, 0.1), (1, 0.9, 0.1), (2, 0.8, 0.1)])
     assert (event.emotion, event.onset_s, event.apex_s, event.offset_s) == ("anger", 1, 1, 2)
+
+
+def test_an_apex_lies_within_its_event():
+    """Where two emotions rise at the cost of a third, the first one goes on rising after the second has passed it."""
+    head = Head("three", "single", ("anger", "fear", "neutral"))
+    rows = [(step / 10, 0.5, 0.1, 0.4) for step in range(5)]
+    rows += [(0.5 + step / 10, 0.51 + step / 1000, 0.52 + step / 1000, 0.0) for step in range(5)]
+    events = run(head, rows)[1]
+    assert [(event.emotion, event.onset_s, event.offset_s) for event in events] == [
+        ("anger", 0, 0.5),
+        ("fear", 0.5, pytest.approx(0.9)),
+    ]
+    assert (events[0].apex_s, events[0].apex_probability) == (0, 0.5)
+    assert events[1].apex_probability == pytest.approx(0.524)

@@ -161,3 +161,46 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"mien\[video\]"):
         open_film(path)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_a_film_of_one_frame_a_second_is_whole(tmp_path, ending):
+    path = write_film(tmp_path / f"a.{ending}", gray_steps(5), times=range(5), rate=1)
+    frames, problems = read(path)
+    assert (len(frames), problems) == (5, [])
+    rest, problems = read(path, after=(frames[-1].index, frames[-1].time_s))
+    assert (rest, problems) == ([], [])
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    write_film(tmp_path / "12:30.mp4", gray_steps(3))
+    monkeypatch.chdir(tmp_path)
+    assert len(read("12:30.mp4")[0]) == 3
+
+
+@pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile a.mp4\n", "#EXTM3U\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n"])
+def test_a_text_that_names_another_film_is_none(tmp_path, text):
+    write_film(tmp_path / "a.mp4", gray_steps(3))
+    (tmp_path / "list").write_text(text)
+    with pytest.raises(VideoError, match="is not a film that can be read"):
+        open_film(tmp_path / "list")
+
+
+def test_what_was_lost_is_told_where_the_reader_stops(tmp_path):
+    path = write_film(tmp_path / "a.mp4", gray_steps(50))
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray(path.read_bytes())
+    position, size = places[7]
+    content[position + 5 : position + size] = b"\xff" * (size - 5)
+    path.write_bytes(content)
+    problems = []
+    film = open_film(path)
+    frames = film.frames(Part(), after=None, on_problem=problems.append)
+    while next(frames).index < 20:
+        pass
+    assert problems == []
+    frames.close()
+    film.close()
+    assert len(problems) == 1
+    assert "damaged and left out" in problems[0]

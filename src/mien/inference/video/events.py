@@ -57,10 +57,10 @@ class History:
         }
         over = [self._event(emotion, end_s) for emotion, end_s in ends.items() if end_s > self._onsets[emotion]]
         for index, emotion in enumerate(labels):
-            if emotion in now or emotion in held:
+            if emotion in now:  # what is only held ends before this frame, unless it comes back
                 apex = (float(smoothed[index]), time_s)
                 self._apexes[emotion] = max(self._apexes.get(emotion, apex), apex, key=lambda pair: pair[0])
-            else:
+            elif emotion not in held:
                 self._apexes.pop(emotion, None)
         self._onsets = held
         self._time_s = time_s

@@ -128,7 +128,8 @@ def open_film(source: FilmSource, *, rate: float = SEQUENCE_RATE, max_pixels: in
 
     Args:
         source: a video file; a folder of pictures, taken in the order of the numbers in their names; an address such as
-            ``rtsp://camera.local/stream``; or the number of a camera (0, or ``"0"``, is the first).
+            ``rtsp://camera.local/stream``; or the number of a camera (0, or ``"0"`` where nothing
+            has that name, is the first).
         rate: frames a second, of a folder of pictures.
         max_pixels: larger frames are refused.
 
@@ -141,11 +142,12 @@ def open_film(source: FilmSource, *, rate: float = SEQUENCE_RATE, max_pixels: in
     from mien.inference.video.video_file import VideoFile
 
     name = os.fspath(source) if not isinstance(source, int) else str(source)
-    if re.fullmatch(r"\d{1,3}|/dev/video\d+", name) and not Path(name).is_file():
+    camera = re.fullmatch(r"\d{1,3}|/dev/video\d+", name)
+    path = Path(name)
+    if camera and (isinstance(source, int) or not (path.is_file() or path.is_dir())):
         return Camera(int(name) if name.isdecimal() else name, max_pixels=max_pixels)
     if is_address(name):
         return VideoFile(name, live=True, max_pixels=max_pixels)
-    path = Path(name)
     if path.is_dir():
         return PictureFolder(path, rate=rate, max_pixels=max_pixels)
     if not path.exists():

@@ -1,5 +1,6 @@
 """Video files and network streams -> frames, with PyAV (FFmpeg's libraries)."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
@@ -15,6 +16,12 @@ EARLY_S = 0.5
 """A film that ends this much before the time that its own header gives is told to end early."""
 SOUND_S = 2.0
 """The same where the header gives the length of the whole file, for its sound may be longer than its picture."""
+FORMATS = (
+    "aac,apng,asf,avi,bmp_pipe,dv,flac,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,"
+    "mpegvideo,mpjpeg,mxf,nut,obu,ogg,png_pipe,rm,tiff_pipe,wav,webp,webp_pipe,yuv4mpegpipe"
+)
+"""What is read from a file, by FFmpeg's names. Playlists are not among it: such a text has other files opened, those of
+other clients of a server too."""
 
 
 class VideoFile:
@@ -65,37 +72,37 @@ class VideoFile:
         decoded = self._decoded_from(begin_s, problems) if seeks and begin_s is not None else self._decoded(problems)
         index = after[0] + 1 if after else -1 if seeks else 0  # -1: not known yet
         clock = _Clock(self.stream)
-        last_s: float | None = after[1] if after else None
         lost, reached = 0, after is None
-        for frame in decoded:
-            if frame is None:
-                if reached and index >= 0:
-                    lost, index = lost + 1, index + 1
-                continue
-            time_s = clock.time_s(frame)
-            reached = after is None or time_s > after[1]
-            if not reached:
-                continue
-            if part.start_s is not None and time_s < part.start_s:
-                index += index >= 0
-                continue
-            if part.end_s is not None and time_s >= part.end_s:
-                break
-            if index < 0:
-                index = self._count_before(time_s)
-            last_s = time_s
-            if frame.is_corrupt:
-                lost += 1
-            elif index % part.every == 0:
-                check_frame(frame.width, frame.height, name=self.name, max_pixels=self._max_pixels)
-                yield Frame(index, time_s, _upright(frame))
-            index += 1
-        else:
-            self._check_end(last_s, part, problems)
-        if lost:  # at least: decoders pass over some of the damage in silence
-            problems.append(f"{self.name}: at least {lost} frame{'s' * (lost > 1)} damaged and left out")
-        for problem in problems:
-            on_problem(problem)
+        try:
+            for frame in decoded:
+                if frame is None:
+                    if reached and index >= 0:
+                        lost, index = lost + 1, index + 1
+                    continue
+                time_s = clock.time_s(frame)
+                reached = after is None or time_s > after[1]
+                if not reached:
+                    continue
+                if part.start_s is not None and time_s < part.start_s:
+                    index += index >= 0
+                    continue
+                if part.end_s is not None and time_s >= part.end_s:
+                    break
+                if index < 0:
+                    index = self._count_before(time_s)
+                if frame.is_corrupt:
+                    lost += 1
+                elif index % part.every == 0:
+                    check_frame(frame.width, frame.height, name=self.name, max_pixels=self._max_pixels)
+                    yield Frame(index, time_s, _upright(frame))
+                index += 1
+            else:
+                self._check_end(clock.end_s, part, problems)
+        finally:  # told too where the caller stops before the end, for those who go on from there do not see it again
+            if lost:  # at least: decoders pass over some of the damage in silence
+                problems.append(f"{self.name}: at least {lost} frame{'s' * (lost > 1)} damaged and left out")
+            for problem in problems:
+                on_problem(problem)
 
     def close(self) -> None:
         """Close the file."""
@@ -104,10 +111,13 @@ class VideoFile:
     def _open(self) -> Any:
         # Over UDP, FFmpeg's default, a lost packet is half a gray picture. A file has no business on the network: a
         # playlist that somebody sends as a film could ask for any address.
-        options = {"rtsp_transport": "tcp"} if self.live else {"protocol_whitelist": "file"}
+        options = (
+            {"rtsp_transport": "tcp"} if self.live else {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+        )
+        place = self.name if self.live else os.path.abspath(self.name)  # "12:30.mp4" would be a file of the protocol 12
         timeout = TIMEOUT_S if self.live else None
         try:
-            return self._av.open(self.name, options=options, timeout=timeout, metadata_errors="replace")
+            return self._av.open(place, options=options, timeout=timeout, metadata_errors="replace")
         except self._av.FFmpegError as error:
             if self.live:
                 raise VideoError(
@@ -184,15 +194,15 @@ class VideoFile:
             return self._begin_s() + self._container.duration / self._av.time_base, EARLY_S if silent else SOUND_S
         return None, 0.0
 
-    def _check_end(self, last_s: float | None, part: Part, problems: list[str]) -> None:
+    def _check_end(self, end_s: float | None, part: Part, problems: list[str]) -> None:
         promised_s, tolerance_s = self._promised_s()
         if promised_s is None or self.live:
             return
         if part.end_s is not None:
             promised_s = min(promised_s, part.end_s)
-        if last_s is not None and last_s < promised_s - tolerance_s:
+        if end_s is not None and end_s < promised_s - tolerance_s:
             problems.append(
-                f"{self.name}: ends at {last_s:.2f} s, though its header promises {promised_s:.2f} s; what came before "
+                f"{self.name}: ends at {end_s:.2f} s, though its header promises {promised_s:.2f} s; what came before "
                 "is complete"
             )
 
@@ -206,14 +216,17 @@ class VideoFile:
 
 
 class _Clock:
-    # Frames without a timestamp (bare H.264, for one) get one from the rate.
+    # Frames without a timestamp (bare H.264, for one) get one from the rate. `end_s`: when the last one that came ends.
     def __init__(self, stream: Any) -> None:
         self._rate = float(stream.average_rate or stream.guessed_rate or 25)
         self._next_s = 0.0
+        self.end_s: float | None = None
 
     def time_s(self, frame: Any) -> float:
         time_s = self._next_s if frame.time is None else float(frame.time)
         self._next_s = time_s + 1 / self._rate
+        lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 1 / self._rate
+        self.end_s = time_s + lasts_s
         return time_s
 
 
