@@ -1,7 +1,7 @@
 import pytest
 
 from mien.errors import UsageError
-from mien.labels import FER7, FERPLUS8, LABEL_SETS, label_set
+from mien.labels import FER7, FERPLUS8, LABEL_SETS, label_set, smallest_label_set
 
 
 def test_orders_are_those_of_the_datasets():
@@ -30,3 +30,9 @@ def test_look_up():
         label_set("fer8")
     with pytest.raises(UsageError, match="'joy'"):
         FER7.index("joy")
+
+
+def test_labels_that_no_set_holds_are_told_what_helps():
+    with pytest.raises(UsageError, match=r"choose one of fer7, .*, and move what it lacks out of the source") as error:
+        smallest_label_set(["happiness", "face"])
+    assert "--" not in str(error.value), "prepare has no --labels, and --drop comes too late"

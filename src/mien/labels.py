@@ -125,5 +125,5 @@ def smallest_label_set(labels: Iterable[str]) -> LabelSet:
             return candidate
     raise UsageError(
         f"no label set holds {', '.join(sorted(found))} together: choose one of "
-        f"{', '.join(labels.name for labels in candidates)} with --labels, and drop what it lacks with --drop"
+        f"{', '.join(labels.name for labels in candidates)}, and move what it lacks out of the source"
     )

@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mien.cli.data import app
+from mien.data.fer2013_columns import META
 from mien.data.table import open_table
+from mien.data.writing import write_table
 from mien.errors import DataError, MienError, UsageError
 from tests.data.sources.layouts_on_disk import csv_rows, put, vote_rows, write_csv
 
@@ -88,6 +90,13 @@ def test_split_merge_and_show(run, folder: Path) -> None:
     assert "96" in run("merge", table, split, "-o", merged)
     run("show", merged, "-o", sheet)
     assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_without_rows_is_shown_as_such(run, tmp_path: Path) -> None:
+    write_table(tmp_path / "empty.parquet", META, [])
+    printed = run("info", tmp_path / "empty.parquet", "--report", tmp_path / "r.html")
+    assert "happiness" in printed
+    assert (tmp_path / "r.html").exists()
 
 
 def test_export_and_prepare_again(run, folder: Path) -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +117,97 @@ def test_two_models_are_compared_and_a_csv_may_be_one_of_them(mien, small_fer201
     code, out, _ = mien("evaluate", "--predictions", other, small_fer2013)
     assert code == 0
     assert "other on PublicTest" in out
+
+
+@pytest.fixture(scope="module")
+def other(small_fer2013, tmp_path_factory):
+    """What another tool might say of PublicTest."""
+    samples = read_samples(small_fer2013, spec=FER2013_CROP, splits=["PublicTest"])
+    scores = np.random.default_rng(0).dirichlet([1] * 7, len(samples))
+    path = tmp_path_factory.mktemp("other") / "other.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", *FER7.labels])
+        writer.writerows([name, *row] for name, row in zip(samples.ids, scores, strict=True))
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_columns(small_fer2013, tmp_path_factory):
+    """The same table with three more columns: two countries, 60 cameras, one planet."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(small_fer2013)
+    rows = range(len(table))
+    for name, values in (("country", ["A", "B"]), ("camera", [f"c{n}" for n in range(60)]), ("planet", ["Earth"])):
+        table = table.append_column(name, [[values[row % len(values)] for row in rows]])
+    path = tmp_path_factory.mktemp("columns") / "fer2013.parquet"
+    parquet.write_table(table, path)
+    return path
+
+
+def test_groups_that_were_asked_for_are_printed(mien, with_columns, other, tmp_path):
+    by = ("--by", "country", "--by", "planet")
+    for words in (("--predictions", other, with_columns), (MODEL, with_columns, "--truth", "label")):
+        code, out, _ = mien("evaluate", *words, *by)
+        assert code == 0
+        assert re.search(r"country +A +1\d\d +0\.\d\d\d \(", out)
+        assert re.search(r"country +B +1\d\d", out)
+        assert "brightness" not in out
+        assert "planet: all pictures are in one group" in out
+
+
+def test_columns_of_the_data_beside_a_file_of_predictions(mien, small_fer2013, with_columns, other, tmp_path):
+    from mien.evaluation.predictions_file import read_foreign_predictions, write_predictions
+
+    samples = read_samples(small_fer2013, spec=FER2013_CROP, splits=["PublicTest"])
+    write_predictions(read_foreign_predictions(other, samples), tmp_path / "p.parquet")
+    code, out, _ = mien("evaluate", "--predictions", tmp_path / "p.parquet", with_columns, "--by", "country")
+    assert code == 0
+    assert re.search(r"country +A +1\d\d", out)
+
+
+def test_too_many_groups_are_told_before_the_work(mien, with_columns, other, monkeypatch):
+    monkeypatch.setattr(Session, "logits", lambda *_: pytest.fail("the pictures were scored"))
+    for words in (("--predictions", other, with_columns), (MODEL, with_columns)):
+        code, _, err = mien("evaluate", *words, "--by", "camera")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "column 'camera' has more than 40 groups" in err
+
+
+def test_names_that_repeat_are_refused(mien, small_fer2013, other, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(small_fer2013)
+    images = [image | {"path": f"im{row % 100}.png"} for row, image in enumerate(table["image"].to_pylist())]
+    path = tmp_path / "merged.parquet"
+    parquet.write_table(table.set_column(0, table.field(0), [images]), path)
+    for words in ((MODEL, path), (MODEL, other, path), (other, MODEL, path), ("--predictions", other, path)):
+        code, _, err = mien("evaluate", *words)
+        assert (code, err.count("\n")) == (1, 1)
+        assert "merged.parquet: names of pictures repeat, such as im0.png; prepare or merge the table anew" in err
+
+
+def test_a_comparison_is_a_json_file_or_lies_in_a_folder(mien, small_fer2013, other, tmp_path):
+    target = tmp_path / "diff.json"
+    code, out, _ = mien("evaluate", other, other, small_fer2013, "-o", target)
+    assert (code, target.is_file()) == (0, True)
+    assert str(target) in out.replace("\n", "")
+    assert json.loads(target.read_text())["p"] == 1
+    code, _, err = mien("evaluate", other, other, small_fer2013, "-o", tmp_path / "diff.csv")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a comparison is no table of figures; give a folder or a .json file" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["diff.json"]
+
+
+def test_a_truth_without_a_head_takes_the_head_that_has_it(mien, small_fer2013, tmp_path):
+    target = tmp_path / "figures.csv"
+    code, _, _ = mien("evaluate", MODEL, small_fer2013, "--truth", "majority", "-o", target)
+    assert code == 0
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["head"], row["truth"].split(",")[0]) for row in rows} == {("ferplus8", "majority")}
+    code, out, _ = mien("evaluate", MODEL, "mien-nano", small_fer2013, "--truth", "majority")
+    assert code == 0
+    assert "ferplus8: majority" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(

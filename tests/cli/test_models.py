@@ -38,6 +38,13 @@ def test_show_prints_the_evaluation_beside_it(mien, monkeypatch, tmp_path):
         assert text in out
     value, low, high = evaluation["scores"][0]["metrics"]["accuracy"]
     assert f"{value:.3f} ({low:.3f} to {high:.3f})" in out
+    score = evaluation["scores"][0]
+    lacking = {name: each for name, each in score["metrics"].items() if not name.endswith(("/anger", "/disgust"))}
+    less = score | {"metrics": lacking, "pictures_by_label": score["pictures_by_label"] | {"anger": 0, "disgust": 0}}
+    beside.write_text(json.dumps(evaluation | {"scores": [less, *evaluation["scores"][1:]]}))
+    code, out, _ = mien("models", "show", model)
+    assert code == 0
+    assert next(line.split()[1:4] for line in out.splitlines() if line.startswith("disgust")) == ["0", "none", "here"]
     beside.write_text(json.dumps(evaluation | {"sha256": "0" * 64}))
     code, _, err = mien("models", "show", model)
     assert code == 1

@@ -13,7 +13,7 @@ from mien.data.problems import Problems
 from mien.data.record import Record, Scaling
 from mien.data.sources import SourceOptions, layout
 from mien.data.table import Table
-from mien.errors import OutputError
+from mien.errors import DataError, OutputError
 from mien.inference.image import read_picture
 from mien.labels import FERPLUS10
 
@@ -99,3 +99,31 @@ def test_a_folder_with_something_in_it_is_left_alone(rich: Table, tmp_path: Path
     with pytest.raises(OutputError, match="exists and is not an empty folder"):
         export_folders(rich, tmp_path / "folders" / "mine.txt")
     assert [path.name for path in (tmp_path / "folders").iterdir()] == ["mine.txt"]
+
+
+def test_the_folder_that_one_stands_in_will_do(rich: Table, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    export_folders(rich, Path())
+    assert (Path() / "Training").is_dir(), "the folder must be the same, not another of its name"
+    assert list(read_back(tmp_path / "here", tmp_path / "back.parquet")[0].records()) == list(rich.records())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["back.parquet", "faces.parquet", "here"]
+
+
+def test_splits_keep_their_names_whatever_they_are(faces, make_table, tmp_path: Path) -> None:
+    names = ("valid", "extra", "dev", "neutral", "Test")
+    table = make_table([replace(face, split=split) for face, split in zip(faces, names, strict=False)])
+    export_folders(table, tmp_path / "folders")
+    back, problems = read_back(tmp_path / "folders", tmp_path / "back.parquet")
+    assert list(back.records()) == list(table.records())
+    assert not problems.found
+
+
+@pytest.mark.parametrize("split", ["a/b", "../a", "..", ".hidden", "", "anger"])
+def test_a_split_that_cannot_be_a_folder_is_refused(faces, make_table, tmp_path: Path, split: str) -> None:
+    table = make_table([replace(faces[0], split=split), replace(faces[1], split="all", label="anger")])
+    with pytest.raises(
+        DataError, match=f"'{split}' cannot be the name of the folder of its split or class; draw other"
+    ):
+        export_folders(table, tmp_path / "folders")
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]

@@ -9,7 +9,7 @@ import pytest
 
 from mien.data.encoding import encode_png
 from mien.data.fer2013_columns import META
-from mien.data.preparation import Preparation, prepare
+from mien.data.preparation import Preparation, prepare, prepared_meta
 from mien.data.problems import Problems
 from mien.data.record import Scaling
 from mien.data.sources import SourceOptions, layout
@@ -107,6 +107,16 @@ def test_scaling_is_fitted_on_training_only_and_leaves_the_pictures(tmp_path: Pa
     with pytest.raises(UsageError, match="unknown split 'training': it is one of train, test"):
         prepare_records(rows, tmp_path / "y.parquet", scale_on="training")
     assert not (tmp_path / "y.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"gray": True}, {"size": 32}, {"drop": ("fear",)}, {"limit": 1}, {"duplicates": "exact"}]
+)
+def test_a_scaling_of_other_pictures_is_removed(tmp_path: Path, faces, change) -> None:
+    meta = replace(META, scaling=Scaling("Training", (20.0,) * 3, (100.0,) * 3))
+    assert prepared_meta(meta, Preparation(license="CC0")).scaling == meta.scaling
+    source = Source(meta, 2, iter(faces[:2]))
+    assert prepare(source, tmp_path / "x.parquet", Preparation(**change), problems=Problems()).meta.scaling is None
 
 
 def test_not_one_usable_row_is_an_error_and_no_file(tmp_path: Path) -> None:

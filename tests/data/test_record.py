@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mien.data.record import Scaling, TableMeta
+from mien.data.record import Record, Scaling, TableMeta, named_apart
 from mien.errors import DataError
 from mien.labels import FER7, FERPLUS10
 
@@ -43,3 +43,12 @@ def test_other_metadata_is_refused(text: str) -> None:
 def test_a_later_version_asks_for_an_upgrade() -> None:
     with pytest.raises(DataError, match="is version 2, this mien reads version 1; upgrade"):
         TableMeta.from_json('{"version": 2}', file="x")
+
+
+def test_names_that_repeat_get_their_dataset_and_then_their_row_in_front() -> None:
+    names = [("x.png", "a"), ("x.png", "b"), ("b/x.png", "c"), ("x.png", "b"), ("y.png", "b"), ("3/b/x.png", "d")]
+    records = [Record(b"", path, None, "all", source) for path, source in names]
+    named = [record.path for record in named_apart(records)]
+    assert named == ["x.png", "b/x.png", "c/b/x.png", "3/b/x.png", "y.png", "d/3/b/x.png"]
+    many = [record.path for record in named_apart(records * 20)]
+    assert len(set(many)) == len(many)

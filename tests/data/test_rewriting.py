@@ -4,10 +4,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mien.data.checks import check_table
 from mien.data.fer2013_columns import META
+from mien.data.preparation import Preparation, prepare
+from mien.data.problems import Problems
 from mien.data.record import Scaling, TableMeta
 from mien.data.rewriting import (
     merge_tables,
@@ -16,8 +19,12 @@ from mien.data.rewriting import (
     split_by_subject,
     write_splits,
 )
+from mien.data.samples import read_samples
+from mien.data.sources import SourceOptions, layout
 from mien.errors import DataError, UsageError
-from mien.labels import CK8, FER7, FERPLUS10, RAF7
+from mien.labels import CK8, FACE2, FER7, FERPLUS10, RAF6, RAF7
+from mien.model_card import FER2013_CROP
+from tests.data.sources.layouts_on_disk import put
 
 
 def test_splitting_anew_merges_and_changes_nothing_else(make_table, tmp_path: Path) -> None:
@@ -103,3 +110,38 @@ def test_several_labels_survive_merging(faces, make_table, tmp_path: Path) -> No
     assert set(merged.meta.multi_set.labels) == set(FERPLUS10.labels)
     alike, _ = merge_tables([first, make_table([faces[2]], meta=wide, name="d.parquet")], tmp_path / "e.parquet")
     assert alike.meta.multi_set == FERPLUS10
+
+
+def test_votes_of_ferplus_stay_whichever_table_comes_first(faces, make_table, tmp_path: Path) -> None:
+    shares = TableMeta(label_set=RAF6, license="", layout="raf-ml", votes=RAF6.labels)
+    other = make_table([replace(faces[0], label="fear", votes=(0, 1.0, 0, 0, 0, 0))], meta=shares, name="rafml.parquet")
+    ours = make_table([faces[1]], name="ferplus.parquet")
+    for tables in ([other, ours], [ours, other]):
+        merged, _ = merge_tables(tables, tmp_path / f"{tables[0].path.stem}-first.parquet")
+        votes = read_samples(merged.path, spec=FER2013_CROP).votes
+        assert votes[tables.index(ours)].tolist() == list(faces[1].votes)
+        assert np.isnan(votes[tables.index(other)]).all()
+
+
+def test_pictures_of_one_name_are_told_apart(pngs, tmp_path: Path) -> None:
+    tables = []
+    for number, folder in enumerate(("one", "two")):
+        source = put(tmp_path / folder, ["test/happy/im0.png", f"test/sad/{folder}.png"], pngs[2 * number :])
+        opened = layout("folders").open(source, SourceOptions(), Problems())
+        tables.append(prepare(opened, tmp_path / f"{folder}.parquet", Preparation(), problems=Problems()))
+    merged, _ = merge_tables(tables, tmp_path / "both.parquet")
+    assert [(record.path, record.image) for record in merged.records()] == [
+        ("test/happy/im0.png", pngs[0]),
+        ("test/sad/one.png", pngs[1]),
+        ("two/test/happy/im0.png", pngs[2]),
+        ("test/sad/two.png", pngs[3]),
+    ]
+    thrice, _ = merge_tables(tables[:1] * 3, tmp_path / "thrice.parquet")
+    assert len({record.path for record in thrice.records()}) == 6
+
+
+def test_a_label_set_that_fits_no_row_is_refused(faces, make_table, tmp_path: Path) -> None:
+    table = make_table(list(faces[:2]))
+    with pytest.raises(UsageError, match=r"not one picture of faces\.parquet has a label of face2 \(face, other\)"):
+        merge_tables([table], tmp_path / "none.parquet", labels=FACE2)
+    assert not (tmp_path / "none.parquet").exists()

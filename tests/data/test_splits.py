@@ -64,6 +64,7 @@ def test_no_group_is_ever_parted(groups: list[int], seed: int) -> None:
     splits = grouped_split(labels, groups, seed=seed)
     for group in set(groups):
         assert len({split for split, other in zip(splits, groups, strict=True) if other == group}) == 1
+    assert set(splits) == {"train", "validation", "test"}
 
 
 def test_groups_come_close_to_the_shares_in_every_class() -> None:
@@ -81,6 +82,24 @@ def test_the_seed_decides_about_groups_too() -> None:
     labels = ["anger"] * 200
     assert grouped_split(labels, groups, seed=1) == grouped_split(labels, groups, seed=1)
     assert grouped_split(labels, groups, seed=1) != grouped_split(labels, groups, seed=2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_split_stays_empty(seed: int) -> None:
+    # Six people with 7 pictures each: 4.2 for the test, which none comes close to.
+    splits = grouped_split(["anger", "fear"] * 21, [number // 7 for number in range(42)], seed=seed)
+    assert Counter(splits) == {"train": 28, "validation": 7, "test": 7}
+    # The one that moves is the smallest that may.
+    sizes = (8, 7, 7, 7, 7, 6)
+    people = [person for person, size in enumerate(sizes) for _ in range(size)]
+    splits = grouped_split(["anger"] * 42, people, seed=seed)
+    assert Counter(splits) == {"train": 29, "validation": 6, "test": 7}
+    assert splits[0] == "train"
+
+
+def test_as_many_groups_as_splits_make_one_each() -> None:
+    shares = {"train": 0.98, "validation": 0.01, "test": 0.01}
+    assert set(grouped_split(["anger"] * 3, ["a", "b", "c"], seed=0, shares=shares)) == set(shares)
 
 
 def test_too_few_groups() -> None:

@@ -80,3 +80,11 @@ def test_what_cannot_be_compared():
         compare(a, replace(a.take(np.arange(1, 400)), model="b"))
     with pytest.raises(DataError, match="other truths"):
         compare(a, replace(a, targets=(a.targets + 1) % 3, model="b"))
+
+
+def test_repeated_names_are_refused():
+    a = model("a", 1, 0.2)
+    twice = replace(a, ids=(np.arange(400) // 2).astype(str), model="b")
+    for one, other in ((twice, twice), (a, twice), (twice, a)):
+        with pytest.raises(DataError, match="predictions of b: names of pictures repeat, such as 0; prepare or merge"):
+            compare(one, other)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mien.errors import UsageError
+from mien.errors import DataError, UsageError
 from mien.evaluation.groups import REPEATED, column_groups, quality_groups, repeated_group
 
 
@@ -18,8 +18,10 @@ def test_repeats_of_training_are_known(drawn_samples):
     assert groups[REPEATED].tolist() == ["yes"] * 5 + ["no"] * 10
 
 
-def test_columns_of_the_data_by_name(tmp_path):
-    arrow = pytest.importorskip("pyarrow")
+@pytest.fixture
+def table(tmp_path):
+    """A table of 30 pictures of split test, and a function that writes its changed content over it."""
+    pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     from mien.data.encoding import encode_png
     from mien.data.record import Record, TableMeta
@@ -32,17 +34,52 @@ def test_columns_of_the_data_by_name(tmp_path):
     ]
     path = tmp_path / "t.parquet"
     write_table(path, TableMeta(FER7, "none", "drawn"), records)
-    table = parquet.read_table(path)
-    table = table.append_column("age", arrow.array(range(30))).append_column("lens", arrow.array(["x", "y"] * 15))
-    parquet.write_table(table, path)
+    return path, parquet.read_table(path), lambda content: parquet.write_table(content, path)
+
+
+IDS = np.array([f"{n}.png" for n in range(30)])
+
+
+def test_columns_of_the_data_by_name(table):
+    path, content, write = table
+    write(content.append_column("age", [list(range(30))]).append_column("lens", [["x", "y"] * 15]))
     ids = np.array(["3.png", "0.png", "28.png"])
-    found = column_groups(path, ids, ["lens", "age"])
+    found = column_groups(path, ids, ["lens", "age"], split="test")
     assert {name: values.tolist() for name, values in found.items()} == {
         "lens": ["y", "x", "x"],
         "age": ["3", "0", "28"],
         "subject": ["b", "", "a"],
     }
-    every = column_groups(path, np.array([f"{n}.png" for n in range(30)]), ["age"])
+    every = column_groups(path, IDS, ["age"], split="test")
     assert every["age"].tolist() == ["low"] * 10 + ["middle"] * 10 + ["high"] * 10
     with pytest.raises(UsageError, match="unknown column 'hair'"):
-        column_groups(path, ids, ["hair"])
+        column_groups(path, ids, ["hair"], split="test")
+    with pytest.raises(DataError, match=r"has no picture 3\.png in split 'train'; give the table that was predicted"):
+        column_groups(path, ids, split="train")
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_numbers_are_cut_in_three_where_some_are_missing(table, nothing):
+    path, content, write = table
+    write(content.append_column("age", [[float(n) for n in range(27)] + [nothing] * 3]))
+    found = column_groups(path, IDS, ["age"], split="test")
+    assert found["age"].tolist() == ["low"] * 9 + ["middle"] * 9 + ["high"] * 9 + [""] * 3
+
+
+def test_the_same_name_in_another_split_is_another_picture(table):
+    path, content, write = table
+    images = content["image"].to_pylist()
+    again = [image | {"path": f"{n % 15}.png"} for n, image in enumerate(images)]
+    splits = [["test"] * 15 + ["train"] * 15]
+    content = content.set_column(0, content.field(0), [again]).append_column("lens", [["x"] * 15 + ["y"] * 15])
+    write(content.set_column(content.column_names.index("split"), "split", splits))
+    for split, lens in (("test", "x"), ("train", "y")):
+        assert set(column_groups(path, IDS[:15], ["lens"], split=split)["lens"].tolist()) == {lens}
+
+
+def test_the_same_name_twice_in_a_split_is_refused(table):
+    path, content, write = table
+    again = [image | {"path": f"{n % 15}.png"} for n, image in enumerate(content["image"].to_pylist())]
+    write(content.set_column(0, content.field(0), [again]))
+    with pytest.raises(DataError, match=r"names of pictures repeat, such as 0\.png; prepare or merge the table anew"):
+        column_groups(path, IDS[:5], split="test")

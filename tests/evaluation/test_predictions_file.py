@@ -121,3 +121,24 @@ def test_predictions_are_probabilities(scored):
         replace(scored, labels=("anger", "disgust"))
     with pytest.raises(DataError, match="task 'multi' with 64 pictures and 7 labels needs"):
         replace(scored, task="multi")
+
+
+def test_a_row_that_ends_before_its_name_is_said(scored, drawn_samples, tmp_path):
+    path = tmp_path / "other.csv"
+    write_csv(path, scored)
+    named_last = [",".join([*line.split(",")[1:], line.split(",")[0]]) for line in path.read_text().splitlines()]
+    path.write_text("\n".join([*named_last, "0.5,0.5"]))
+    with pytest.raises(DataError, match=r"other\.csv: the row '0\.5,0\.5' ends before the column File; .* 8 columns"):
+        read_foreign_predictions(path, drawn_samples)
+
+
+def test_repeated_names_are_refused(scored, drawn_samples, tmp_path):
+    twice = drawn_samples.ids.copy()
+    twice[5] = twice[4]
+    message = "names of pictures repeat, such as drawn04; prepare or merge the table anew"
+    write_predictions(replace(scored, ids=twice), tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=rf"p\.parquet: {message}"):
+        read_predictions(tmp_path / "p.parquet")
+    write_csv(tmp_path / "other.csv", scored)
+    with pytest.raises(DataError, match=rf"d\.parquet: {message}"):
+        read_foreign_predictions(tmp_path / "other.csv", replace(drawn_samples, ids=twice), data="d.parquet")

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mien.errors import DataError
 from mien.evaluation.audit import audit
 from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
 from mien.evaluation.predictions import Predictions
@@ -94,3 +95,22 @@ def test_the_worst_mistakes_are_sure_and_wrong(made):
     assert sure[worst].min() >= np.sort(sure[wrong])[-5]
     assert sure[unsure].max() <= np.sort(sure)[4]
     assert worst_mistakes(replace(made, targets=answers)).size == 0
+
+
+def test_of_another_tools_predictions_only_what_is_known_is_said(made, tmp_path):
+    pages = {}
+    for name, each in {"ours": replace(made, sha256="1" * 64), "other": replace(made, temperature=1.0)}.items():
+        write_report(Findings(score_predictions(each, resamples=10)), tmp_path / f"{name}.html")
+        pages[name] = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+    ours = ("that of the program itself", "divided by a temperature (0.800)", ">before</th>")
+    other = ("not known: predictions were given", "No temperature is known")
+    for page, there, absent in ((pages["ours"], ours, other), (pages["other"], other, ours)):
+        assert [text for text in there if text not in page] == []
+        assert [text for text in absent if text in page] == []
+
+
+def test_pictures_whose_names_repeat_are_not_shown(made, drawn_samples):
+    maps = quick_rise(lambda crops: np.full((len(crops), 7), 1 / 7))
+    twice = replace(drawn_samples, ids=np.array(["same"] * 64))
+    with pytest.raises(DataError, match=r"drawn\.parquet: names of pictures repeat, such as same; prepare or merge"):
+        exhibits(made, worst_mistakes(made, 2), twice, maps)

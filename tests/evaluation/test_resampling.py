@@ -89,3 +89,12 @@ def test_votes_by_hand():
     assert found["annotator_accuracy"] == pytest.approx((0.6 + 0.9) / 2)
     # Of six neutral votes each sees five neutral against four; each of four happy ones sees six neutral.
     assert found["human_accuracy"] == pytest.approx((0.6 + 0.9) / 2)
+
+
+@pytest.mark.parametrize("faces", [False, True])
+def test_a_gate_is_scored_where_all_or_none_are_faces(faces):
+    scores = np.random.default_rng(0).random((60, 1))
+    targets = np.full((60, 1), faces)
+    found = measure(Predictions(np.arange(60).astype(str), targets, scores, ("face",), "m", task="gate"), resamples=50)
+    assert found["accuracy"].low < found["accuracy"].value < found["accuracy"].high
+    assert "roc_auc" not in found

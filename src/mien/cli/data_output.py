@@ -80,11 +80,11 @@ def _balance(findings: "Findings", labels: tuple[str, ...]) -> Grid:
         grid.add_column(escape(split), justify="right")
     grid.add_column("share of all", no_wrap=True)
     totals = {name: sum(counts[name] for counts in balance.values()) for name in (*labels, None)}
-    most = max(totals.values())
+    most = max(totals.values()) or 1  # an empty table, too, has classes to list
     for name, total in totals.items():
         if name is None and not total:
             continue
         bar = "█" * round(BAR_WIDTH * total / most) or "▏"
-        share = f"{bar} {100 * total / len(findings.rows):.1f} %"
+        share = f"{bar} {100 * total / max(len(findings.rows), 1):.1f} %"
         grid.add_row(name or "(no label)", *(f"{counts[name]:,}" for counts in balance.values()), share)
     return grid

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -47,7 +48,7 @@ def evaluate(
             "--output",
             "-o",
             help="Write predictions, metrics.json, plots and report.html into this folder; or only "
-            "the figures into this .csv file.",
+            "the figures into this .csv file. Of two models: comparison.json into this folder, or this .json file.",
         ),
     ] = None,
     predictions: Annotated[
@@ -80,6 +81,7 @@ def evaluate(
     """
     import_extra("sklearn", extra="evaluate", purpose="evaluation")
     import_extra("matplotlib", extra="evaluate", purpose="evaluation")
+    from mien.cli.model_report import print_groups
     from mien.evaluation.summary import Asked
     from mien.files import check_writable
 
@@ -94,24 +96,36 @@ def evaluate(
             "say what to score: `mien evaluate MODEL DATA`, `mien evaluate MODEL MODEL DATA`, or "
             "`mien evaluate --predictions FILE [DATA]`"
         )
-    if output is not None:
-        check_writable(output if output.suffix == ".csv" else output / "metrics.json")
+    target = None if output is None else _target(output, is_comparison=len(words) == 3)
+    if target is not None:
+        check_writable(target)
     heads = () if head is None else (head,)
     asked = Asked(Path(words[-1]), split, heads, truth, tuple(by or ()))
     if len(words) == 3:
-        _compare(words[0], words[1], asked, task, output)
+        _compare(words[0], words[1], asked, task, target)
         return
     if alone or words[0].endswith(PREDICTED):
         findings = _from_file(Path(words[0]), None if alone else asked, asked, task)
     else:
-        findings = _from_model(words[0], asked, detector if robustness else None, run, full=_is_folder(output))
+        is_folder = target is not None and target != output
+        findings = _from_model(words[0], asked, detector if robustness else None, run, full=is_folder)
     _show(findings.scored)
+    print_groups(findings, asked.columns)
     if output is not None:
         _write(findings, output)
 
 
-def _is_folder(output: Path | None) -> bool:
-    return output is not None and output.suffix != ".csv"
+def _target(output: Path, *, is_comparison: bool) -> Path:
+    """Return the file that --output stands for, of a folder the most important one.
+
+    Raises:
+        UsageError: a comparison is asked for as .csv.
+    """
+    if not is_comparison:
+        return output if output.suffix == ".csv" else output / "metrics.json"
+    if output.suffix == ".csv":
+        raise UsageError(f"--output {output}: a comparison is no table of figures; give a folder or a .json file")
+    return output if output.suffix == ".json" else output / "comparison.json"
 
 
 def _command() -> str:
@@ -121,7 +135,7 @@ def _command() -> str:
 def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | None, *, full: bool) -> "Findings":
     from mien.cli.explain import gradient_maps
     from mien.cli.progress import progress_bar
-    from mien.evaluation.audit import audit
+    from mien.evaluation.audit import audit, check_columns
     from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
     from mien.evaluation.report import GRAD_CAM, RISE, Findings
     from mien.evaluation.robustness import draw_some, measure_crops, measure_robustness
@@ -136,6 +150,7 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
         session.card.head(name)
     with progress_bar("reading and comparing with the training split", total=None):
         samples, groups = read_split(asked, session)
+    check_columns(groups, asked.columns)
     with progress_bar("pictures", total=len(samples)) as advance:
         scored = score_model(session, asked, samples, groups, on_step=advance.by)
     first = scored[0].predictions
@@ -174,11 +189,17 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
 
 def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Findings":
     from mien.evaluation.audit import audit
+    from mien.evaluation.groups import column_groups
     from mien.evaluation.report import Findings
     from mien.evaluation.summary import score_predictions
 
     made = _predicted(path, data, asked, task)
-    return Findings(score_predictions(made), audit(made, asked.columns or None), command=_command())
+    lacking = [name for name in asked.columns if name not in made.groups]
+    if data is not None and (lacking or path.suffix == ".csv"):
+        known = column_groups(data.data, made.ids, lacking, split=made.split)
+        made = replace(made, groups=known | dict(made.groups))
+    groups = audit(made, asked.columns or None)
+    return Findings(score_predictions(made), groups, command=_command())
 
 
 def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Predictions":
@@ -195,9 +216,9 @@ def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "
     return read_foreign_predictions(path, samples, task=kind, truth=asked.truth, data=data.data.name)
 
 
-def _compare(a: str, b: str, asked: "Asked", task: str, output: Path | None) -> None:
+def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None) -> None:
     from mien.evaluation.comparison import compare
-    from mien.evaluation.predictions import predict
+    from mien.evaluation.predictions import asked_truths, predict
     from mien.evaluation.summary import comparison_json, read_split
     from mien.files import written_whole
     from mien.inference.session import Session
@@ -208,13 +229,12 @@ def _compare(a: str, b: str, asked: "Asked", task: str, output: Path | None) -> 
             return _predicted(Path(name), asked, asked, task)
         session = Session(emotion_model(name))
         samples, _ = read_split(asked, session, with_groups=False)
-        head = asked.heads[0] if asked.heads else session.card.heads[0].name
-        return predict(session, samples, head=head, truth=asked.truth, data=asked.data.name)
+        (head, _), *_ = asked_truths(session.card, samples, heads=asked.heads, truth=asked.truth)
+        return predict(session, samples, head=head.name, truth=asked.truth, data=asked.data.name)
 
     found = compare(one(a), one(b))
     _show_comparison(found)
-    if output is not None:
-        target = output if output.suffix == ".json" else output / "comparison.json"
+    if target is not None:
         with written_whole(target) as temporary:
             temporary.write_text(comparison_json(found), encoding="utf-8")
         print(f"every figure: {target}")

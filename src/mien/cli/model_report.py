@@ -3,15 +3,20 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mien.cli.train import HEADLINES
 from mien.errors import WeightsError
 from mien.model_card import ModelCard
 
-BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "average_precision")}
+if TYPE_CHECKING:
+    from mien.evaluation.report import Findings
+
+BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "ap")}
 
 
 def card_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
@@ -86,31 +91,51 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
     yield _table(f"Measured on {where}, 95 % intervals", ("head", "right answer", "n", "figure", "value"), rows)
     first = {row["head"]: row for row in reversed(scores)}  # the head's default truth
     for row in (row for row in scores if row is first[row["head"]]):
-        columns = [name for name in BY_LABEL.get(row["task"], ()) if f"{name}/{row['labels'][0]}" in row["metrics"]]
+        known, names = row["metrics"], BY_LABEL.get(row["task"], ())
+        columns = [name for name in names if any(f"{name}/{label}" in known for label in row["labels"])]
         if columns:
             by_label: list[tuple[str, ...]] = []
             for label in row["labels"]:
-                values = [_interval(row["metrics"][f"{name}/{label}"]) for name in columns]
+                keys = [f"{name}/{label}" for name in columns]
+                values = [_interval(known[key]) if key in known else "none here" for key in keys]
                 by_label.append((label, str(row["pictures_by_label"][label]), *values))
             yield _table(f"{row['head']} by label ({row['truth']})", ("label", "n", *columns), by_label)
     if content.get("audit"):
-        yield _table("Groups of pictures", ("column", "group", "n", "accuracy", "against the others"), _groups(content))
+        yield _groups_table(content["audit"], "Groups of pictures")
     if content.get("robustness"):
         headings = ("kind", "slightly", "2", "3", "4", "hardly to be seen")
         yield _table("Accuracy on pictures made worse, in per cent", headings, _made_worse(content))
 
 
-def _groups(content: dict[str, Any]) -> list[tuple[str, ...]]:
-    return [
+def print_groups(findings: "Findings", columns: Sequence[str]) -> None:
+    """Print the groups of pictures by some columns, or that a column has no groups.
+
+    Args:
+        findings: with an audit.
+        columns: names of those that were asked for; none prints nothing.
+    """
+    console = Console()
+    first = findings.scored[0].predictions
+    rows = [row for row in findings.more()["audit"] if row["column"] in columns]
+    if rows:
+        console.print(_groups_table(rows, f"Groups of pictures ({first.head}, {first.truth})"))
+    for name in columns:
+        if all(row["column"] != name for row in rows):
+            console.print(f"{name}: all pictures are in one group, so there is nothing to compare", markup=False)
+
+
+def _groups_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    lines = [
         (
-            row["column"],
-            row["group"],
+            escape(row["column"]),
+            escape(row["group"]) or "(none)",
             str(row["n"]),
             _interval([row[key] for key in ("accuracy", "low", "high")]),
             row["verdict"],
         )
-        for row in content["audit"]
+        for row in rows
     ]
+    return _table(title, ("column", "group", "n", "accuracy", "against the others"), lines)
 
 
 def _made_worse(content: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from mien.data.record import UNSPLIT, Record
 from mien.data.sources.folders import SIDECAR, UNLABELLED
 from mien.data.table import Table
 from mien.data.writing import TableWriter
-from mien.errors import OutputError
+from mien.errors import DataError, OutputError
 
 
 def export_folders(table: Table, output: Path, *, track: Track = silent) -> int:
@@ -30,19 +30,24 @@ def export_folders(table: Table, output: Path, *, track: Track = silent) -> int:
 
     Raises:
         OutputError: the folder is not empty or cannot be written; nothing half-written is left behind.
-        DataError: the table is damaged.
+        DataError: the table is damaged, or a split or label of it cannot be a folder.
     """
+    _check_folder_names(table)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError(f"{output}: exists and is not an empty folder; choose another --output")
-    partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+    place = output.resolve()  # "." has no name and nothing beside it
+    partial = place.with_name(f".{place.name}.{os.getpid()}.partial")
     try:
         with TableWriter(partial / SIDECAR, table.meta, shown=output / SIDECAR) as rows:
             for number, record in enumerate(track(table.records(), what="writing pictures", total=table.count)):
                 _write_picture(partial, number, record)
                 rows.write(replace(record, image=b""))
-        if output.exists():
-            output.rmdir()
-        partial.rename(output)
+        if place.exists():
+            # The folder itself stays: somebody may stand in it. Its rows go first, so that what is missing can be told.
+            for entry in sorted(partial.iterdir(), key=lambda entry: entry.name != SIDECAR):
+                entry.rename(place / entry.name)
+        else:
+            partial.rename(place)
     except OSError as error:
         raise OutputError(
             f"{output}: cannot be written ({error.strerror or error}); choose another --output"
@@ -51,6 +56,19 @@ def export_folders(table: Table, output: Path, *, track: Track = silent) -> int:
         if partial.exists():
             shutil.rmtree(partial)
     return rows.count
+
+
+def _check_folder_names(table: Table) -> None:
+    rows = table.labels_and_splits()
+    splits = dict.fromkeys(split for _, split, _ in rows)
+    at_the_top = {label or UNLABELLED for label, split, _ in rows if split == UNSPLIT}
+    for name in (*splits, *table.meta.label_set.labels):
+        # A name with a slash or two dots would lead elsewhere, and hidden folders are passed over when they are read.
+        if name != Path(name).name or name.startswith(".") or not name or (name in splits and name in at_the_top):
+            raise DataError(
+                f"{table.path}: {name!r} cannot be the name of the folder of its split or class; draw other splits "
+                "with `mien data split`, or prepare the table again"
+            )
 
 
 def _write_picture(output: Path, number: int, record: Record) -> None:

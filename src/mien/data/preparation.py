@@ -99,6 +99,7 @@ def prepared_meta(meta: TableMeta, preparation: Preparation) -> TableMeta:
             raise unknown_name("class to drop", label, meta.label_set.labels)
     if preparation.size is not None and preparation.size < 1:
         raise UsageError(f"--size {preparation.size}: a picture needs at least 1 pixel; the shipped model takes 48")
+    changes = (preparation.gray, preparation.size, preparation.drop, preparation.limit, preparation.duplicates)
     done = [*meta.preparation]
     done += ["gray"] if preparation.gray else []
     done += [f"size {preparation.size}"] if preparation.size else []
@@ -109,6 +110,8 @@ def prepared_meta(meta: TableMeta, preparation: Preparation) -> TableMeta:
         present_set=meta.present_set and without(meta.present_set, preparation.drop),
         license=preparation.license or meta.license,
         preparation=tuple(done),
+        # It was fitted on the pixels of rows that are others now.
+        scaling=None if any(changes) else meta.scaling,
     )
 
 

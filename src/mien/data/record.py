@@ -1,8 +1,8 @@
 """One labelled picture, and what a whole table of them says about itself."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mien.errors import DataError
@@ -25,7 +25,7 @@ class Record:
 
     Attributes:
         image: the bytes of the encoded picture, as they lay on disk.
-        path: name of the picture within its dataset, such as ``"train/happy/3.png"``.
+        path: name of the picture within its dataset, such as ``"train/happy/3.png"``; no other row of a table has it.
         label: the one label, None where the dataset or a rule gives none.
         labels: every label that applies, for multi-label work, in the order of the label set; None where nobody
             asked.
@@ -44,6 +44,22 @@ class Record:
     labels: tuple[str, ...] | None = None
     votes: tuple[float | None, ...] | None = None
     subject: str | None = None
+
+
+def named_apart(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield records so that no two have the same name, by which predictions and evaluation tell pictures apart.
+
+    A name that an earlier record has gets its dataset in front, and where that is taken, too, the number of its row.
+    """
+    taken: set[str] = set()
+    for number, record in enumerate(records):
+        name = record.path
+        if name in taken:
+            name = f"{record.source}/{name}"
+        while name in taken:
+            name = f"{number}/{name}"
+        taken.add(name)
+        yield replace(record, path=name)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from mien.data.checks import Findings
 from mien.data.progress import Track, silent
-from mien.data.record import Record, TableMeta
+from mien.data.record import Record, TableMeta, named_apart
 from mien.data.scaling import fit_scaling
 from mien.data.splits import EIGHTY_TEN_TEN, grouped_split, stratified_split
 from mien.data.table import Table, open_table
+from mien.data.votes import VOTE_COLUMNS
 from mien.data.writing import write_table
 from mien.errors import DataError, UsageError
 from mien.labels import LabelSet
@@ -75,7 +76,7 @@ def merge_tables(
     overwrite: bool = False,
     track: Track = silent,
 ) -> tuple[Table, int]:
-    """Write several tables as one.
+    """Write several tables as one; a name that an earlier row has gets its dataset in front (see `named_apart`).
 
     Args:
         tables: what to merge, in this order.
@@ -89,11 +90,13 @@ def merge_tables(
         The table, and the number of rows that were left out because of their label.
 
     Raises:
-        UsageError: no label set is given and the tables' differ.
+        UsageError: no label set is given and the tables' differ, or the one that is given fits no row.
         OutputError: the file exists or cannot be written.
     """
     target = labels or _common_labels(tables)
     votes = tuple(dict.fromkeys(name for table in tables for name in table.meta.votes))
+    if set(votes) == set(VOTE_COLUMNS):  # in another order they would not be taken for votes of FER+
+        votes = VOTE_COLUMNS
     meta = TableMeta(
         label_set=target,
         license="; ".join(dict.fromkeys(table.meta.license for table in tables)),
@@ -103,7 +106,7 @@ def merge_tables(
         present_set=_common_present(tables, target),
     )
     total = sum(table.count for table in tables)
-    rows = track(_fitted(tables, meta), what="writing pictures", total=total)
+    rows = track(named_apart(_fitted(tables, meta)), what="writing pictures", total=total)
     count = write_table(output, meta, rows, overwrite=overwrite)
     return open_table(output), total - count
 
@@ -183,6 +186,7 @@ def _common_present(tables: Sequence[Table], target: LabelSet) -> LabelSet | Non
 
 
 def _fitted(tables: Sequence[Table], meta: TableMeta) -> Iterator[Record]:
+    fits = False
     for table in tables:
         order = [table.meta.votes.index(name) if name in table.meta.votes else None for name in meta.votes]
         for record in table.records():
@@ -190,4 +194,10 @@ def _fitted(tables: Sequence[Table], meta: TableMeta) -> Iterator[Record]:
                 continue
             given = record.votes
             votes = given and tuple(None if index is None else given[index] for index in order)
+            fits = True
             yield replace(record, votes=votes)
+    if not fits:
+        raise UsageError(
+            f"not one picture of {', '.join(table.path.name for table in tables)} has a label of "
+            f"{meta.label_set.name} ({', '.join(meta.label_set.labels)}); choose another --labels"
+        )

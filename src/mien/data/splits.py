@@ -63,7 +63,8 @@ def grouped_split(
 ) -> list[str]:
     """Draw splits that never part a group, with classes as even as the groups allow.
 
-    The largest groups are placed first, each where it brings the numbers of its classes closest to the shares.
+    The largest groups are placed first, each where it brings the numbers of its classes closest to the shares. A split
+    that got none, as a small share of few people may, takes the smallest group of a split that has several.
 
     Args:
         labels: the class of each picture.
@@ -89,7 +90,7 @@ def grouped_split(
     wanted = {
         name: {label: share * count for label, count in Counter(labels).items()} for name, share in shares.items()
     }
-    split = [""] * len(labels)
+    placed: dict[str, list[Hashable]] = {name: [] for name in shares}
     for group in sorted(shuffled, key=lambda group: -len(members[group])):
         counts = Counter(labels[position] for position in members[group])
         # The split where the sum of squares of what is missing falls the most.
@@ -99,9 +100,14 @@ def grouped_split(
         chosen = max(shares, key=lambda name: lack[name])
         for label, count in counts.items():
             wanted[chosen][label] -= count
-        for position in members[group]:
-            split[position] = chosen
-    return split
+        placed[chosen].append(group)
+    for name in shares:
+        if not placed[name]:
+            several = [those for those in placed.values() if len(those) > 1]
+            # The last group of a split is its smallest.
+            placed[name].append(min(several, key=lambda those: len(members[those[-1]])).pop())
+    split_of = {group: name for name, those in placed.items() for group in those}
+    return [split_of[group] for group in groups]
 
 
 def shared_subjects(subjects: Sequence[str | None], splits: Sequence[str]) -> dict[str, tuple[str, ...]]:

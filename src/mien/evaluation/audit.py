@@ -1,6 +1,6 @@
 """Whom a model is right for: accuracy by any column, and a claim only where the sample supports one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,12 +70,7 @@ def audit(predictions: Predictions, columns: Sequence[str] | None = None) -> lis
     Raises:
         UsageError: there is no such column, or it has too many groups.
     """
-    for name in columns or ():
-        if name not in predictions.groups:
-            there = ", ".join(predictions.groups) or "none"
-            raise UsageError(f"no column {name!r} to audit by: there are {there}; name one of the data with --by")
-        if len(set(predictions.groups[name].tolist())) > MOST_GROUPS:
-            raise UsageError(f"column {name!r} has more than {MOST_GROUPS} groups; put them into fewer")
+    check_columns(predictions.groups, columns or ())
     right = right_answers(predictions)
     rows: list[tuple[GroupRow, float]] = []
     for name in predictions.groups if columns is None else columns:
@@ -90,6 +85,24 @@ def audit(predictions: Predictions, columns: Sequence[str] | None = None) -> lis
         replace(row, p=float(next(corrected))) if is_judged else row
         for (row, _), is_judged in zip(rows, judged, strict=True)
     ]
+
+
+def check_columns(groups: Mapping[str, NDArray[np.str_]], columns: Sequence[str]) -> None:
+    """Check that pictures can be audited by some columns.
+
+    Args:
+        groups: by name (n,) text.
+        columns: names of some of them.
+
+    Raises:
+        UsageError: there is no such column, or it has too many groups.
+    """
+    for name in columns:
+        if name not in groups:
+            there = ", ".join(groups) or "none"
+            raise UsageError(f"no column {name!r} to audit by: there are {there}; name one of the data with --by")
+        if len(set(groups[name].tolist())) > MOST_GROUPS:
+            raise UsageError(f"column {name!r} has more than {MOST_GROUPS} groups; put them into fewer")
 
 
 def _row(column: str, group: str, ours: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[GroupRow, float]:

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from mien.errors import DataError
 from mien.evaluation.metrics import RESAMPLES, metrics_of
 from mien.evaluation.multilabel import right_answers
-from mien.evaluation.predictions import Predictions
+from mien.evaluation.predictions import Predictions, row_by_id
 from mien.evaluation.resampling import Statistics, draw_weights
 
 
@@ -75,7 +75,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = RESAMPLES, seed:
         seed: of the resampling.
 
     Raises:
-        DataError: other pictures, labels or truths.
+        DataError: other pictures, labels or truths, or pictures whose names repeat.
     """
     b = _alike(a, b)
     right_a, right_b = right_answers(a), right_answers(b)
@@ -112,7 +112,8 @@ def _alike(a: Predictions, b: Predictions) -> Predictions:
             f"{a.model} answers {', '.join(a.labels)} ({a.task}), {b.model} {', '.join(b.labels)} ({b.task}); "
             "compare heads of the same labels, chosen with --head"
         )
-    place = {name: row for row, name in enumerate(b.ids.tolist())}
+    row_by_id(a.ids, source=f"predictions of {a.model}")
+    place = row_by_id(b.ids, source=f"predictions of {b.model}")
     missing = [name for name in a.ids.tolist() if name not in place]
     if missing or len(a) != len(b):
         raise DataError(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.samples import Samples
-from mien.evaluation.predictions import Predictions
+from mien.evaluation.predictions import Predictions, row_by_id
 from mien.explain import Maps, Score, rise_maps
 
 SHOWN = 15
@@ -66,8 +66,11 @@ def exhibits(
         samples: that hold these pictures.
         maps: explains answers of the same head; see `quick_rise`.
         on_step: called with the number of pictures that were explained.
+
+    Raises:
+        DataError: names of the samples repeat.
     """
-    place = {name: row for row, name in enumerate(samples.ids.tolist())}
+    place = row_by_id(samples.ids, source=predictions.data)
     crops = samples.crops[[place[name] for name in predictions.ids[rows].tolist()]]
     answers = predictions.scores[rows].argmax(axis=1)
     found = []

@@ -1,6 +1,7 @@
 """What else is known of each picture: the columns by which an audit compares."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ from mien.data.duplicates import near_repeated_in
 from mien.data.record import row_name
 from mien.data.samples import Samples
 from mien.data.table import open_table
-from mien.errors import unknown_name
+from mien.errors import DataError, unknown_name
+from mien.evaluation.predictions import row_by_id
 
 REPEATED = "repeated in training"
 """The group that says whether training has an exact, near or mirrored duplicate: ``yes`` or ``no``."""
@@ -50,20 +52,22 @@ def repeated_group(samples: Samples, training: Samples) -> Groups:
     return {REPEATED: np.where(near_repeated_in(samples, training), "yes", "no")}
 
 
-def column_groups(path: Path, ids: NDArray[np.str_], columns: Iterable[str] = ()) -> Groups:
+def column_groups(path: Path, ids: NDArray[np.str_], columns: Sequence[str] = (), *, split: str) -> Groups:
     """Read columns of a table for some of its pictures.
 
     Args:
         path: the Parquet file; columns beyond those of the canonical table are allowed.
         ids: (n,) names of the pictures.
         columns: which ones; ``subject`` and ``source`` are read anyway where they say anything.
+        split: of the pictures; in another split the same names may stand for other pictures.
 
     Returns:
-        For each column (n,) text, empty where a row has none.
+        For each column (n,) text, empty where a row has none; ``low``, ``middle`` or ``high`` for numbers of many
+        values.
 
     Raises:
         UsageError: the table has no such column.
-        DataError: no such table.
+        DataError: no such table, it lacks one of the pictures, or names within the split repeat.
     """
     table = open_table(path)
     there = [name for name in table.file.schema_arrow.names if name != "image"]
@@ -74,9 +78,12 @@ def column_groups(path: Path, ids: NDArray[np.str_], columns: Iterable[str] = ()
     if not wanted:
         return {}
     content = table.file.read(columns=["image.path", *wanted])
-    names = [image["path"] or row_name(row) for row, image in enumerate(content["image"].to_pylist())]
-    place = {name: row for row, name in enumerate(names)}
-    rows = [place[name] for name in ids.tolist()]
+    inside = [row for row, (_, own, _) in enumerate(table.labels_and_splits()) if own == split]
+    images = content["image"].to_pylist()
+    place = row_by_id(np.array([images[row]["path"] or row_name(row) for row in inside], np.str_), source=str(path))
+    if missing := [name for name in ids.tolist() if name not in place]:
+        raise DataError(f"{path}: has no picture {missing[0]} in split {split!r}; give the table that was predicted")
+    rows = [inside[place[name]] for name in ids.tolist()]
     found = {}
     for name in wanted:
         values = content[name].to_pylist()
@@ -93,7 +100,13 @@ def in_three(values: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 def _as_text(values: list[object]) -> NDArray[np.str_]:
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(set(numbers)) > FEW_VALUES and len(numbers) == len(values):
-        return in_three(np.array(numbers, np.float64))
-    return np.array(["" if value is None else str(value) for value in values])
+    known = np.array([value is not None and not (isinstance(value, float) and math.isnan(value)) for value in values])
+    there = [value for value, is_known in zip(values, known, strict=True) if is_known]
+    numbers = [value for value in there if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(set(numbers)) > FEW_VALUES and len(numbers) == len(there):
+        parts = in_three(np.array(numbers, np.float64))
+    else:
+        parts = np.array([str(value) for value in there], np.str_)
+    text = np.full(len(values), "", dtype=parts.dtype)
+    text[known] = parts
+    return text

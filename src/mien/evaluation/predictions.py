@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.samples import Samples
-from mien.errors import DataError
-from mien.evaluation.truths import truth_of, truths_of
+from mien.errors import DataError, unknown_name
+from mien.evaluation.truths import Truth, truth_of, truths_of
 from mien.inference.scores import probabilities, score_crops
 from mien.inference.session import Session
-from mien.model_card import Head, Task
+from mien.model_card import Head, ModelCard, Task
 
 SUM_TOLERANCE = 1e-3
 """The probabilities of a single-label head sum to one within this: enough for a file with four decimals."""
@@ -25,7 +25,7 @@ class Predictions:
     """Predictions of one head, with the right answers.
 
     Attributes:
-        ids: (n,) names of the pictures.
+        ids: (n,) names of the pictures; what looks pictures up by name refuses repeated ones, see `row_by_id`.
         targets: for a single-label head (n,) int64, index of the right label; for several labels and for a gate
             (n, labels) bool, which are present.
         scores: (n, labels) float64 probabilities; rows sum to one for a single-label head.
@@ -136,6 +136,26 @@ def check_scores(
         )
 
 
+def row_by_id(ids: NDArray[np.str_], *, source: str) -> dict[str, int]:
+    """Return the row of each picture by its name.
+
+    Args:
+        ids: (n,) names of the pictures.
+        source: where they come from, for the error.
+
+    Raises:
+        DataError: two pictures have the same name: one's row would be taken for the other's.
+    """
+    rows = {name: row for row, name in enumerate(ids.tolist())}
+    if len(rows) < len(ids):
+        repeated = next(name for row, name in enumerate(ids.tolist()) if rows[name] != row)
+        raise DataError(
+            f"{source}: names of pictures repeat, such as {repeated}; prepare or merge the table anew with this mien "
+            "(`mien data prepare TABLE --layout table` makes them unique), and evaluate that"
+        )
+    return rows
+
+
 def predict(session: Session, samples: Samples, *, head: str, truth: str | None = None, data: str = "") -> Predictions:
     """Score samples in one forward pass each, and put the truth beside.
 
@@ -174,8 +194,8 @@ def predict_all(
     Args:
         session: an opened weight file.
         samples: crops of the size that the model expects.
-        heads: names of the heads; None takes all that have a truth here.
-        truth: only this one, see `mien.evaluation.truths.Truth.name`; None takes all.
+        heads: see `asked_truths`.
+        truth: see `asked_truths`.
         data: name of the data file, to be kept with the predictions.
         on_step: called with the number of pictures that were just scored.
 
@@ -183,26 +203,59 @@ def predict_all(
         Predictions by head and truth, the default truth of each head first.
 
     Raises:
-        UsageError: the model has no such head, or a head no such truth.
-        DataError: no sample has a truth for any head.
+        UsageError: see `asked_truths`.
+        DataError: see `asked_truths`.
     """
     card = session.card
-    wanted = [card.head(name) for name in heads] if heads else [head for head in card.heads if truths_of(head, samples)]
-    if not wanted:
-        truth_of(card.heads[0], samples)  # says what is missing
-    names = [head.name for head in wanted]
+    asked = asked_truths(card, samples, heads=heads, truth=truth)
+    names = [head.name for head, _ in asked]
     parts = []
     for start in range(0, len(samples), STEP):
         parts.append(session.logits(samples.crops[start : start + STEP], names))
         on_step(len(parts[-1][0]))
     found = []
-    for number, head in enumerate(wanted):
+    for number, (head, right) in enumerate(asked):
         scores = probabilities(np.concatenate([part[number] for part in parts]), head)
-        right = [truth_of(head, samples, truth)] if truth else list(truths_of(head, samples).values())
-        for each in right or [truth_of(head, samples)]:
+        for each in right:
             one = beside_truth(samples, head, scores[each.known], truth=each.name, model=card.name, data=data)
             found.append(replace(one, sha256=card.sha256))
     return found
+
+
+def asked_truths(
+    card: ModelCard, samples: Samples, *, heads: Sequence[str] | None = None, truth: str | None = None
+) -> list[tuple[Head, list[Truth]]]:
+    """Return which heads are to be scored, and each one's right answers; tells what is wrong before the long work.
+
+    Args:
+        card: of the model.
+        samples: labelled pictures.
+        heads: names of the heads; None or none takes all that have the truth, or any truth, here.
+        truth: only this one, see `mien.evaluation.truths.Truth.name`; None takes all.
+
+    Returns:
+        Heads in the order of their names or of the card, the default truth of each first.
+
+    Raises:
+        UsageError: the model has no such head, a named head has no such truth, or no head has it.
+        DataError: no sample has a truth for a named head, or for any head.
+    """
+    if heads:
+        named = [card.head(name) for name in heads]
+        return [(head, [truth_of(head, samples, truth)] if truth else _all_truths(head, samples)) for head in named]
+    there = {head.name: truths_of(head, samples) for head in card.heads}
+    if not any(there.values()):
+        truth_of(card.heads[0], samples)  # says what is missing
+    names = list(dict.fromkeys(name for truths in there.values() for name in truths))
+    if truth is not None and truth not in names:
+        raise unknown_name(f"truth for model {card.name}", truth, names)
+    chosen = names if truth is None else [truth]
+    found = [(head, [each for name, each in there[head.name].items() if name in chosen]) for head in card.heads]
+    return [(head, truths) for head, truths in found if truths]
+
+
+def _all_truths(head: Head, samples: Samples) -> list[Truth]:
+    return list(truths_of(head, samples).values()) or [truth_of(head, samples)]  # the latter says what is missing
 
 
 def beside_truth(

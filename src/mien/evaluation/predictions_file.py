@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.data.samples import Samples
 from mien.data.votes import VOTE_COLUMNS
 from mien.errors import DataError, import_extra
-from mien.evaluation.predictions import Predictions, beside_truth, check_scores
+from mien.evaluation.predictions import Predictions, beside_truth, check_scores, row_by_id
 from mien.evaluation.truths import truth_of
 from mien.files import written_whole
 from mien.labels import LABEL_SETS, spelled_label
@@ -60,7 +60,7 @@ def read_predictions(path: Path) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises:
-        DataError: no such file, not such a file, or its probabilities are none.
+        DataError: no such file, not such a file, its probabilities are none, or names of pictures repeat.
         MissingExtraError: pyarrow is not installed.
     """
     _, parquet = _pyarrow()
@@ -78,8 +78,10 @@ def read_predictions(path: Path) -> Predictions:
         missing = [SCORE + label for label in labels if SCORE + label not in table.column_names]
         if missing:
             raise DataError(f"{path}: column {missing[0]!r} is missing; write the file again with `mien evaluate`")
+        ids = np.array(table["id"].to_pylist(), np.str_)
+        row_by_id(ids, source=str(path))
         return Predictions(
-            ids=np.array(table["id"].to_pylist(), np.str_),
+            ids=ids,
             targets=_targets(table, labels, meta["task"]),
             scores=_columns(table, [SCORE + label for label in labels], np.float64),
             labels=labels,
@@ -121,7 +123,7 @@ def read_foreign_predictions(
 
     Raises:
         DataError: no such file, no column of ids, labels that belong to no label set or are doubled, a picture without
-            or with two rows, or probabilities that are none.
+            or with two rows, a row without a name, probabilities that are none, or samples whose names repeat.
         UsageError: the data has no such truth for these labels.
     """
     header, rows = _read_csv(path)
@@ -138,8 +140,13 @@ def read_foreign_predictions(
     right = truth_of(head, samples, truth)
     wanted = samples.ids[right.known]
     by_id: dict[str, list[str]] = {}
-    known = set(wanted.tolist())
+    known = row_by_id(wanted, source=data or "the labelled data")
     for row in rows:
+        if len(row) <= id_column:
+            raise DataError(
+                f"{path}: the row {','.join(row)!r} ends before the column {header[id_column]}; give every row "
+                f"{len(header)} columns, as the heading has"
+            )
         name = row[id_column]
         if name in by_id:
             raise DataError(f"{path}: picture {name} has two rows; leave one of them out")

@@ -232,13 +232,16 @@ def _every(scored: Sequence[Scored]) -> str:
 
 def _how(findings: Findings) -> str:
     first = findings.scored[0].predictions
+    is_ours = bool(first.sha256) or findings.card is not None
     lines: list[tuple[str, str | Html]] = [
         ("model", first.model),
         ("weight file, SHA-256", first.sha256 or "none: predictions were given"),
         ("data", f"{first.data}, {first.split}"),
         (
             "preprocessing",
-            "that of the program itself: the pictures go through the function that users' pictures go through",
+            "that of the program itself: the pictures go through the function that users' pictures go through"
+            if is_ours
+            else "not known: predictions were given",
         ),
         ("intervals", "95%, bootstrap over the pictures: what another sample of as many pictures might have given"),
     ]

@@ -13,6 +13,7 @@ from mien.evaluation.calibration import reliability, risk_coverage, stated_and_f
 from mien.evaluation.exhibits import Exhibit
 from mien.evaluation.groups import REPEATED
 from mien.evaluation.metrics import SUREST, Estimate, confusion
+from mien.evaluation.predictions import Predictions
 from mien.evaluation.robustness import DetectorError, RobustnessRow
 from mien.evaluation.summary import Scored, before_temperature
 from mien.evaluation.wording import by_label, interval, meaning, number, plain_name
@@ -79,6 +80,11 @@ def _with_interval(estimate: Estimate | None) -> str:
     return f"{estimate.value:.1%} ({known})"
 
 
+def _has_temperature(made: Predictions) -> bool:
+    """Return whether a temperature is known, so that there is a before and an after."""
+    return made.temperature != 1 or made.entropy_power != 0
+
+
 def _trust(row: Scored) -> str:
     made = row.predictions
     before = before_temperature(made)
@@ -86,11 +92,17 @@ def _trust(row: Scored) -> str:
         (plain_name(name), f"{before[name]:.3f}", f"{row.metrics[name].value:.3f}", meaning(name)) for name in before
     ]
     by_entropy = f", less where it is sure: entropy to the power {made.entropy_power:.2f}" if made.entropy_power else ""
-    words = (
-        "<p>If it says 70%, seven of ten such answers should be right. The network alone is not so honest: its scores "
-        f"are divided by a temperature ({made.temperature:.3f}{by_entropy}), fitted on other pictures than these.</p>"
-    )
-    table = table_html(("", "before", "after", "what it is"), lines, numeric=(1, 2))
+    words = "<p>If it says 70%, seven of ten such answers should be right. "
+    if _has_temperature(made):
+        words += (
+            "The network alone is not so honest: its scores are divided by a temperature "
+            f"({made.temperature:.3f}{by_entropy}), fitted on other pictures than these.</p>"
+        )
+        table = table_html(("", "before", "after", "what it is"), lines, numeric=(1, 2))
+    else:
+        words += "No temperature is known for these probabilities; they are judged as they are.</p>"
+        shown = [(name, value, what) for name, _, value, what in lines]
+        table = table_html(("", "value", "what it is"), shown, numeric=(1,))
     if made.unsure_below is None or made.task != "single":
         return words + table
     found = stated_and_found(made)
@@ -112,7 +124,9 @@ def figures_of(row: Scored) -> dict[str, Figure]:
     figures = {}
     if made.task == "single":
         figures["confusion"] = plots.confusion_figure(confusion(made), made.labels)
-    curves = {"before": reliability(uncalibrated(made), made.targets), "after": reliability(made.scores, made.targets)}
+    curves = {"as given": reliability(made.scores, made.targets)}
+    if _has_temperature(made):
+        curves = {"before": reliability(uncalibrated(made), made.targets), "after": curves["as given"]}
     figures["reliability"] = plots.reliability_figure(curves, title="how sure, and how often right")
     if made.task == "single":
         curve = risk_coverage(made)

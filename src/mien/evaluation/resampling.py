@@ -184,7 +184,7 @@ class Statistics:
 
         def rename(weights: Weights, found: Values) -> None:
             for name in ("roc_auc", "average_precision"):
-                del found[f"{name}/"]
+                found.pop(f"{name}/", None)  # a split without faces has none
 
         self._rest.append(rename)
         self._sigmoids(predictions)

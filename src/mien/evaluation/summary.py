@@ -17,7 +17,7 @@ from mien.evaluation.calibration import stated_and_found, uncalibrated
 from mien.evaluation.comparison import Comparison
 from mien.evaluation.groups import REPEATED, Groups, column_groups, quality_groups, repeated_group
 from mien.evaluation.metrics import RESAMPLES, Estimate, confusion, measure, metrics_of
-from mien.evaluation.predictions import Predictions, predict_all
+from mien.evaluation.predictions import Predictions, predict_all, row_by_id
 from mien.files import written_whole
 from mien.inference.session import Session
 from mien.provenance import facts
@@ -78,7 +78,7 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
         with_groups: whether to look for repeats, quality and columns; otherwise the groups are empty.
 
     Raises:
-        DataError: the data is not what it should be, or has no such split, or it is empty.
+        DataError: the data is not what it should be, or has no such split, or it is empty, or names within it repeat.
         UsageError: it has no such column.
     """
     splits = open_table(asked.data).split_counts()
@@ -87,11 +87,14 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
             f"{asked.data}: has no pictures of split {asked.split!r}; there are {', '.join(splits) or 'none at all'}"
         )
     if not with_groups:
-        return read_samples(asked.data, spec=session.card.crop, splits={asked.split}), {}
+        chosen = read_samples(asked.data, spec=session.card.crop, splits={asked.split})
+        row_by_id(chosen.ids, source=str(asked.data))
+        return chosen, {}
     training = [name for name in TRAINING if name in splits and name != asked.split and asked.split not in TRAINING]
     samples = read_samples(asked.data, spec=session.card.crop, splits={asked.split, *training})
     chosen = samples.of_split(asked.split)
-    groups = column_groups(asked.data, chosen.ids, asked.columns) | quality_groups(chosen)
+    row_by_id(chosen.ids, source=str(asked.data))
+    groups = column_groups(asked.data, chosen.ids, asked.columns, split=asked.split) | quality_groups(chosen)
     if training:
         groups |= repeated_group(chosen, samples.take(np.isin(samples.split, training)))
     return chosen, groups
@@ -116,9 +119,9 @@ def score_model(
 
     Raises:
         UsageError: no such head or truth.
-        DataError: no picture has a truth for the model's heads.
+        DataError: no picture has a truth for the model's heads, or names of the pictures repeat.
     """
-    place = {name: row for row, name in enumerate(samples.ids.tolist())}
+    place = row_by_id(samples.ids, source=asked.data.name)
     scored: list[Scored] = []
     for found in predict_all(
         session, samples, heads=asked.heads, truth=asked.truth, data=asked.data.name, on_step=on_step

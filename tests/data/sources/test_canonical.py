@@ -35,3 +35,8 @@ def test_a_broken_picture_is_left_out(faces, make_table, read) -> None:
 def test_no_table(shared: Path, read) -> None:
     with pytest.raises(DataError, match=r"is no table of mien's"):
         read("table", shared / "data" / "scenes.parquet")
+
+
+def test_names_that_a_table_has_twice_are_told_apart(faces, make_table, read) -> None:
+    _, records, _ = read("table", make_table([faces[0], replace(faces[1], path=faces[0].path)]).path)
+    assert [record.path for record in records] == [faces[0].path, f"{faces[1].source}/{faces[0].path}"]

@@ -1,5 +1,6 @@
 """Faces, and pictures of other things."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,23 @@ def test_one_of_the_two_is_missing(tmp_path: Path, pngs, shared: Path, read) -> 
         read("face-or-other", tmp_path / "faces", second=tmp_path / "none")
     with pytest.raises(DataError, match="is neither a folder nor a Parquet table"):
         read("face-or-other", tmp_path / "faces", second=tmp_path / "cats" / "1.png")
+
+
+def test_rows_without_a_path_are_named_for_their_row(faces, make_table, read) -> None:
+    nameless = [replace(face, path=None) for face in faces[:2]]
+    table, things = make_table(nameless), make_table(nameless, name="things.parquet")
+    _, records, _ = read("face-or-other", table.path, second=things.path)
+    assert [record.path for record in records] == [
+        "row0000000.png",
+        "row0000001.png",
+        "things/row0000000.png",
+        "things/row0000001.png",
+    ]
+
+
+def test_what_lies_beside_the_two_folders_is_named(tmp_path: Path, pngs, read) -> None:
+    _, records, problems = read(
+        "face-or-other", put(tmp_path, ["face/1.png", "other/2.png", "3.png", "cats/4.png"], pngs)
+    )
+    assert len(records) == 2
+    assert [Path(problem.place).name for problem in problems.found] == ["3.png", "cats"]

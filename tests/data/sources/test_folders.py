@@ -74,6 +74,26 @@ def test_an_unknown_class_folder_is_named_with_the_number_of_its_files(tmp_path:
         read("folders", tmp_path, strict=True)
 
 
+def test_pictures_that_lie_deeper_or_loose_are_named_and_counted(tmp_path: Path, pngs, read) -> None:
+    happy = [f"happy/{number}.png" for number in range(3)]
+    deeper = [f"happy/subject1/{number}.png" for number in range(4)] + ["happy/subject1/day2/4.JPG"]
+    put(tmp_path, [*happy, *deeper, "sad/0.png", "sad/1.png", "loose.png", "train/fear/1.png", "train/loose.png"], pngs)
+    put(tmp_path, ["readme.txt", ".hidden.png", "happy/.thumbs/0.png", "happy/subject1/notes.txt"], pngs)
+    _, records, problems = read("folders", tmp_path)
+    assert len(records) == 6
+    assert problems.counts == {"lies deeper than this layout reads": 5, "lies beside the folders that are read": 2}
+    places = {Path(problem.place).relative_to(tmp_path).as_posix() for problem in problems.found}
+    assert places == {*deeper, "loose.png", "train/loose.png"}
+    with pytest.raises(DataError, match=r"loose\.png: lies beside the folders that are read; leave it out by running"):
+        read("folders", tmp_path, strict=True)
+
+
+def test_a_folder_in_a_circle_is_passed_over(tmp_path: Path, pngs, read) -> None:
+    (put(tmp_path, ["happy/1.png"], pngs) / "happy" / "circle").symlink_to(tmp_path)
+    _, records, problems = read("folders", tmp_path, strict=True)
+    assert (len(records), len(problems)) == (1, 0)
+
+
 def test_a_broken_picture_among_many_is_left_out(tmp_path: Path, pngs, read) -> None:
     put(tmp_path, [f"happy/{number}.png" for number in range(20)], pngs)
     (tmp_path / "happy" / "7.png").write_bytes(pngs[7][:300])

@@ -33,6 +33,15 @@ def test_folders_of_splits(tmp_path: Path, pngs, read) -> None:
     assert problems.counts == {"is no split that mien knows": 1}
 
 
+def test_pictures_below_the_splits_are_named(tmp_path: Path, pngs, read) -> None:
+    names = ["an_0.jpg", "train/an_0.png", "train/more/ha_0.png"]
+    _, records, problems = read("prefixed", put(tmp_path, names, pngs))
+    assert sorted(record.path for record in records) == names[:2]
+    assert [str(problem) for problem in problems.found] == [
+        f"{tmp_path / names[2]}: lies deeper than this layout reads"
+    ]
+
+
 def test_other_names_are_left_out(tmp_path: Path, pngs, read) -> None:
     _, records, problems = read("prefixed", put(tmp_path, ["an_0.png", "xx_1.png", "angry.png"], pngs))
     assert len(records) == 1
@@ -82,3 +91,10 @@ def test_classes_without_a_code_get_no_name(tmp_path: Path, pngs) -> None:
     plan = plan_names(put(tmp_path / "in", ["angry/x.png", "not_face/y.png"], pngs), tmp_path / "out", problems)
     assert [renaming.target.name for renaming in plan] == ["an_0.png"]
     assert problems.counts == {"has no class code": 1}
+
+
+def test_what_lies_deeper_or_loose_gets_no_name(tmp_path: Path, pngs) -> None:
+    problems = Problems()
+    source = put(tmp_path / "in", ["angry/x.png", "angry/more/y.png", "z.png"], pngs)
+    assert len(plan_names(source, tmp_path / "out", problems)) == 1
+    assert [Path(problem.place).name for problem in problems.found] == ["z.png", "y.png"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mien.data.problems import Problems
-from mien.data.record import Record
+from mien.data.record import Record, named_apart
 from mien.data.sources.source import Source, SourceOptions, is_picture
 from mien.data.table import Table, open_table
 
@@ -13,7 +13,7 @@ def open_canonical(path: Path, options: SourceOptions, problems: Problems) -> So
     """Open a canonical table.
 
     Args:
-        path: the Parquet file.
+        path: the Parquet file; names that it has twice, as tables of earlier versions may, are told apart.
         options: nothing of it is used.
         problems: collects broken pictures.
 
@@ -26,7 +26,9 @@ def open_canonical(path: Path, options: SourceOptions, problems: Problems) -> So
 
 
 def usable_records(table: Table, problems: Problems) -> Iterator[Record]:
-    """Yield the rows of a table whose picture can be decoded; the others are noted."""
-    for record in table.records():
-        if is_picture(record.image, f"{table.path}, picture {record.path}", problems):
-            yield record
+    """Yield the rows of a table whose picture can be decoded, each under a name of its own; the others are noted."""
+    return named_apart(
+        record
+        for record in table.records()
+        if is_picture(record.image, f"{table.path}, picture {record.path}", problems)
+    )

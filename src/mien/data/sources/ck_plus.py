@@ -1,6 +1,7 @@
 """Layout ``ck+``: class folders of CK+, contempt included; who is on the picture stands in its name.
 
     CK+/contempt/S138_008_00000009.png
+    CK+/contempt/S138/008/S138_008_00000009.png    with folders of subjects and sequences, as in the original release
 
 A name is the subject (S138), the sequence (008) and the frame (00000009), as in the original release; the class
 folders are those of the widely used copies (CK+48: anger, contempt, disgust, fear, happy, sadness, surprise), with or
@@ -33,7 +34,7 @@ def open_ck_plus(path: Path, options: SourceOptions, problems: Problems) -> Sour
     Raises:
         DataError: no such folder, or no class folder in it.
     """
-    folders = open_folders(path, options, problems)
+    folders = open_folders(path, options, problems, deep=True)
     meta = TableMeta(label_set=CK8, license=LICENSE, layout="ck+")
     records = (_with_subject(record, path, problems) for record in folders.records)
     return Source(meta, folders.total, (record for record in records if record is not None))

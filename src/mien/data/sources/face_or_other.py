@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mien.data.problems import Problems
-from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.record import UNSPLIT, Record, TableMeta, named_apart, row_name
 from mien.data.sources.source import (
     Source,
     SourceOptions,
     is_picture,
     need_folder,
+    note_loose,
     subfolders,
     usable_picture,
 )
@@ -34,7 +35,7 @@ def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -
     Args:
         path: a folder with the folders ``faces`` and ``other``, or the faces alone.
         options: `second` holds the other things where `path` is the faces alone.
-        problems: collects broken pictures, and persons among the other things.
+        problems: collects broken pictures, persons among the other things, and what lies beside the two folders.
 
     Raises:
         DataError: one of the two is missing.
@@ -49,10 +50,14 @@ def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -
                 f"{', '.join(folder.name for folder in subfolders(path)[:10]) or 'none'}; "
                 "rename them, or give the faces as SOURCE and the rest with --other"
             )
+        note_loose(path, problems)
+        for folder in subfolders(path):
+            if folder not in (faces, others):
+                problems.add(str(folder), "is read neither as the faces nor as the other things")
     else:
         faces, others = path, options.second
     meta = TableMeta(label_set=FACE2, license="that of the two sources; say it with --license", layout="face-or-other")
-    return Source(meta, None, _both(faces, others, problems))
+    return Source(meta, None, named_apart(_both(faces, others, problems)))
 
 
 def _both(faces: Path, others: Path, problems: Problems) -> Iterator[Record]:
@@ -92,15 +97,15 @@ def _parquet(path: Path, label: str, problems: Problems) -> Iterator[Record]:
     if "image" not in names:
         raise DataError(f"{path}: column 'image' is missing; there are {', '.join(names)}")
     wanted = [name for name in ("image", "category", "label", "split", "usage") if name in names]
-    for batch in file.iter_batches(batch_size=1024, columns=wanted):
-        for row in batch.to_pylist():
-            record = _row(row, path, label, problems)
-            if record is not None:
-                yield record
+    batches = file.iter_batches(batch_size=1024, columns=wanted)
+    for number, row in enumerate(row for batch in batches for row in batch.to_pylist()):
+        record = _row(row, number, path, label, problems)
+        if record is not None:
+            yield record
 
 
-def _row(row: dict[str, Any], path: Path, label: str, problems: Problems) -> Record | None:
-    content, name = row["image"]["bytes"], str(row["image"]["path"])
+def _row(row: dict[str, Any], number: int, path: Path, label: str, problems: Problems) -> Record | None:
+    content, name = row["image"]["bytes"], row["image"]["path"] or row_name(number)
     kind = str(row.get("category") or row.get("label") or "")
     if label == "other" and kind.casefold() in PERSONS:
         problems.add(f"{path}, {name}", "is a person among the other things")

@@ -10,7 +10,7 @@ in which a picture stands decides its label and split: who moves a picture corre
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mien.data.sources.source import (
     Source,
     SourceOptions,
     need_folder,
+    note_loose,
     picture_files,
     split_of,
     subfolders,
@@ -53,44 +54,51 @@ class ClassFolder:
     split: str
 
 
-def open_folders(path: Path, options: SourceOptions, problems: Problems) -> Source:
+def open_folders(path: Path, options: SourceOptions, problems: Problems, *, deep: bool = False) -> Source:
     """Open class folders.
 
     Args:
         path: the folder that holds them, or the folders of the splits.
         options: nothing of it is used.
-        problems: collects unknown folders and broken pictures.
+        problems: collects unknown folders, broken pictures, and pictures that lie beside or below the class folders.
+        deep: whether pictures in folders below the class folders are taken, too.
 
     Raises:
         DataError: no such folder, or no class folder in it.
     """
     del options
     need_folder(path, "folders")
+    rows = open_table(path / SIDECAR) if (path / SIDECAR).is_file() else None
     files = [
         (folder, picture)
-        for folder in class_folders(path, problems)
-        for picture in picture_files(folder.path, problems)
+        for folder in class_folders(path, problems, splits=() if rows is None else rows.split_counts())
+        for picture in picture_files(folder.path, problems, deeper="taken" if deep else "left out")
     ]
-    if (path / SIDECAR).is_file():
-        rows = open_table(path / SIDECAR)
+    if rows is not None:
         return Source(rows.meta, rows.count, _exported(rows, files, problems))
     labels = smallest_label_set(folder.label for folder, _ in files if folder.label)
     meta = TableMeta(label_set=labels, license=LICENSE, layout="folders")
     return Source(meta, len(files), _records(path, files, problems))
 
 
-def class_folders(path: Path, problems: Problems) -> list[ClassFolder]:
-    """Return the class folders below a folder; folders with other names are problems.
+def class_folders(path: Path, problems: Problems, *, splits: Collection[str] = ()) -> list[ClassFolder]:
+    """Return the class folders below a folder; folders with other names, and loose pictures, are problems.
+
+    Args:
+        path: the folder that holds them, or the folders of the splits.
+        problems: collects what is neither.
+        splits: names of splits besides those that everybody uses.
 
     Raises:
         DataError: there is none.
     """
     found = []
     for entry in subfolders(path):
-        split = split_of(entry.name)
+        split = entry.name if entry.name in splits else split_of(entry.name)
         if split is None:
             found += _class_folder(entry, UNSPLIT, problems)
             continue
+        note_loose(entry, problems)
         for inner in subfolders(entry):
             found += _class_folder(inner, split, problems)
     if not found:
@@ -99,6 +107,7 @@ def class_folders(path: Path, problems: Problems) -> list[ClassFolder]:
             f"{path}: holds no class folder such as angry or happiness, but {names}; "
             "give the folder that holds the class folders, or choose another --layout"
         )
+    note_loose(path, problems)
     return found
 
 

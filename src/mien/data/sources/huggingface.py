@@ -103,6 +103,7 @@ def _records(
 ) -> Iterator[Record]:
     datasets = import_extra("datasets", extra="data", purpose="layout huggingface")
     image, label = columns
+    taken: set[str] = set()
     for split, part in splits.items():
         encoded = part.select_columns([image, label]).cast_column(image, datasets.Image(decode=False))
         for number, row in enumerate(encoded):
@@ -116,6 +117,9 @@ def _records(
             content = _content(row[image], place, problems)
             if content is not None:
                 name = Path(row[image].get("path") or f"{split}-{number:06d}").name
+                # Only the last part of a path says the same wherever the dataset lies, and class folders repeat it.
+                name = f"{split}/{number:06d}-{name}" if name in taken else name
+                taken.add(name)
                 yield Record(image=content, path=name, label=spelled, split=split, source=Path(source).name)
 
 

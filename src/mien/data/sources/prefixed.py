@@ -47,7 +47,7 @@ def open_prefixed(path: Path, options: SourceOptions, problems: Problems) -> Sou
     Args:
         path: the folder, or the folder that holds the folders of the splits.
         options: nothing of it is used.
-        problems: collects files with another name and broken pictures.
+        problems: collects files with another name, broken pictures, and pictures in folders below those of the splits.
 
     Raises:
         DataError: no such folder, or no file that is named like this.
@@ -59,7 +59,8 @@ def open_prefixed(path: Path, options: SourceOptions, problems: Problems) -> Sou
         if split is None:
             problems.add(str(folder), "is no split that mien knows")
             continue
-        for picture in picture_files(folder, problems):
+        # The folders in the outermost one are splits, and looked at here one by one.
+        for picture in picture_files(folder, problems, deeper="passed over" if folder == path else "left out"):
             label = LABEL_OF_PREFIX.get(picture.name.partition("_")[0].casefold()) if "_" in picture.name else None
             if label is None:
                 problems.add(str(picture), "begins with none of the codes " + ", ".join(sorted(LABEL_OF_PREFIX)))
@@ -81,7 +82,7 @@ def plan_names(path: Path, output: Path, problems: Problems) -> list[Renaming]:
     Args:
         path: the class folders, as layout ``folders`` takes them.
         output: the folder that shall hold the renamed copies.
-        problems: collects folders and files that get no name.
+        problems: collects folders and files that get no name, wherever they lie.
 
     Raises:
         DataError: there is no class folder.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta
@@ -95,8 +96,32 @@ def subfolders(folder: Path) -> list[Path]:
     return [entry for entry in entries(folder) if entry.is_dir()]
 
 
-def picture_files(folder: Path, problems: Problems) -> list[Path]:
-    """Return the pictures in a folder, sorted by name; other files are problems, hidden ones are passed over."""
+def is_picture_file(entry: Path) -> bool:
+    """Return whether something in a folder is a file that is a picture by its name."""
+    return entry.suffix.casefold() in PICTURE_SUFFIXES and entry.is_file()
+
+
+def deeper_pictures(folder: Path) -> list[Path]:
+    """Return the pictures anywhere below the folders in a folder, sorted by name, hidden ones left out."""
+    found = []
+    for entry in subfolders(folder):
+        if entry.is_symlink():  # it may lead in a circle
+            continue
+        found += [*filter(is_picture_file, entries(entry)), *deeper_pictures(entry)]
+    return found
+
+
+def picture_files(
+    folder: Path, problems: Problems, *, deeper: Literal["left out", "taken", "passed over"] = "left out"
+) -> list[Path]:
+    """Return the pictures in a folder, sorted by name; other files are problems, hidden ones are passed over.
+
+    Args:
+        folder: where to look.
+        problems: collects the other files.
+        deeper: what becomes of pictures in the folders below: when ``"left out"``, each is a problem; ``"passed over"``
+            is for who looks into those folders, too.
+    """
     pictures = []
     for entry in entries(folder):
         if entry.is_dir():
@@ -105,7 +130,18 @@ def picture_files(folder: Path, problems: Problems) -> list[Path]:
             pictures.append(entry)
         else:
             problems.add(str(entry), "is not a picture by its name")
+    if deeper == "taken":
+        pictures += deeper_pictures(folder)
+    if deeper == "left out":
+        for picture in deeper_pictures(folder):
+            problems.add(str(picture), "lies deeper than this layout reads")
     return pictures
+
+
+def note_loose(folder: Path, problems: Problems) -> None:
+    """Note the pictures in a folder that should hold only folders of them; other files are no loss."""
+    for entry in filter(is_picture_file, entries(folder)):
+        problems.add(str(entry), "lies beside the folders that are read")
 
 
 def usable_picture(file: Path, problems: Problems) -> bytes | None:
