@@ -3,12 +3,15 @@ import io
 import json
 import threading
 import time
+from tempfile import TemporaryFile
 
+import numpy as np
 import pytest
 
 import mien
 from mien import Analyzer
 from mien.web import schemas
+from mien.web.jobs import Jobs
 from mien.web.settings import Limits
 from tests.web.conftest import open_client
 
@@ -82,6 +85,14 @@ def test_what_is_no_film_fails_with_a_sentence_and_without_the_servers_paths(cli
         assert "/dev/fd" not in job["error"]
 
 
+def test_a_list_of_other_films_is_no_film(client, film):
+    with film.open("rb") as other:  # as the upload of somebody else would be open
+        content = f"ffconcat version 1.0\nfile {other.fileno()}\n".encode()
+        job = finished(client, send(client, content, "holiday.mp4"))
+    assert (job["state"], job["frames"]) == ("failed", 0)
+    assert job["error"].startswith("holiday.mp4: is not a film that can be read")
+
+
 def test_a_film_that_was_cut_off_keeps_what_came_before(client, film):
     av = pytest.importorskip("av")
     whole = io.BytesIO()
@@ -105,6 +116,24 @@ def test_a_film_that_is_too_long_is_analysed_up_to_the_limit(film):
         assert job["state"] == "done"
         assert job["frames"] == 11
         assert "talk.mp4: goes on after 1 s, which is the limit here" in job["problems"][0]
+        frames = client.get(f"/v1/videos/{job['id']}/result").json()["frames"]
+        events = [event for frame in frames for event in frame["events"]]
+        assert [(event["emotion"], event["offset_s"]) for event in events] == [("happiness", 1.0)]
+
+
+def test_a_film_with_very_many_frames_is_cut_where_it_says(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "quick.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=120)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(100):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    with open_client(limits=Limits(max_film_s=1.0)) as client:
+        job = finished(client, send(client, path.read_bytes()))
+    assert job["frames"] == 60
+    assert job["problems"][0].startswith("talk.mp4: goes on after 0.5 s and 60 frames, which is the limit here")
 
 
 def test_a_film_that_is_too_large_is_refused(film):
@@ -133,6 +162,61 @@ def test_no_more_films_than_places_and_a_waiting_one_can_be_cancelled(film, monk
         go_on.set()
         assert finished(client, first)["frames"] == 30
         assert finished(client, third)["frames"] == 30
+
+
+def test_a_film_that_is_removed_before_its_turn_is_closed_at_once(film, monkeypatch):
+    go_on, judge = threading.Event(), Analyzer.judge
+    monkeypatch.setattr(Analyzer, "judge", lambda self, crops: (go_on.wait(30), judge(self, crops))[1])
+    analyzer = Analyzer(detector="haar")
+    jobs = Jobs(Limits(max_jobs=2), observe=lambda state, count: None)
+    try:
+        in_work = film.open("rb")
+        first = jobs.add(in_work, "first.mp4", analyzer)
+        deadline = time.monotonic() + 30
+        while first.state == "waiting" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for _ in range(10):
+            waiting = TemporaryFile()  # noqa: SIM115  (closed by the jobs)
+            jobs.remove(jobs.add(waiting, "second.mp4", analyzer).id)
+            assert waiting.closed
+        jobs.remove(first.id)  # its file is read until the work has stopped
+        assert not in_work.closed
+    finally:
+        go_on.set()
+        jobs.stop()
+    assert in_work.closed
+
+
+def test_a_film_that_cannot_go_to_the_disk_fails_and_frees_its_place(film, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with open_client(limits=Limits(max_jobs=1)) as client:
+        for _ in range(2):
+            job = finished(client, send(client, film.read_bytes()))
+            assert job["state"] == "failed"
+            assert job["error"] == "talk.mp4: something went wrong in the server; its log says what"
+    assert "gone" in caplog.text
+
+
+def test_results_are_forgotten_though_nobody_asks(film):
+    def films(client):
+        text = client.get("/metrics").text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("mien_films{"))
+
+    with open_client(limits=Limits(keep_s=0.5)) as client:
+        for _ in range(2):
+            finished(client, send(client, b"x"))
+        assert films(client) == 2
+        deadline = time.monotonic() + 10
+        while films(client) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert films(client) == 0
+    before = set(threading.enumerate())  # the clocks of other servers among them
+    with open_client() as client:
+        finished(client, send(client, b"x"))
+        clocks = [new for new in set(threading.enumerate()) - before if isinstance(new, threading.Timer)]
+    assert len(clocks) == 1
+    clocks[0].join(10)
+    assert not clocks[0].is_alive()
 
 
 def test_results_are_forgotten(film):

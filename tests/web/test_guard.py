@@ -82,6 +82,12 @@ def test_a_server_answers_only_to_its_names():
             assert client.get("/health", headers={"Host": host}).status_code == 421
 
 
+def test_names_are_the_same_in_capitals():
+    with open_client(hosts=("Annas-MacBook.local",)) as client:
+        for host in ("annas-macbook.local:8000", "Annas-MacBook.local:8000"):
+            assert client.get("/health", headers={"Host": host}).status_code == 200
+
+
 def test_every_answer_forbids_what_a_page_does_not_need(client):
     for path in ("/", "/page/style.css", "/v1/models", "/nowhere", "/openapi.json"):
         headers = client.get(path).headers

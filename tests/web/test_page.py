@@ -1,9 +1,14 @@
 """The page in headless Chromium: what a person does with it, at a real server."""
 
+import contextlib
 import csv
 import json
 import re
 import shutil
+import time
+import urllib.error
+import urllib.request
+from fractions import Fraction
 
 import pytest
 
@@ -199,6 +204,212 @@ def test_a_film_shows_its_progress_and_grows_a_timeline(page, film):
     rows = list(csv.DictReader(content.decode().splitlines()))
     assert name == "astronaut.csv"
     assert {row["frame"] for row in rows} == {str(number) for number in range(30)}
+
+
+def wait_until(page, condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
+def hold_back(page, *, known, done=False, later_s=0.0):
+    """Let the page know only the first frames of a film, however long it asks."""
+
+    def answer(route):
+        with contextlib.suppress(sync_api.Error):  # the page has gone while it was asking
+            response = route.fetch()
+            content = response.json()
+            after = int(re.search(r"after=(\d+)", route.request.url)[1])
+            frames = content["frames"][: max(known - after, 0)]
+            for frame in frames:
+                frame["time_s"] += later_s
+            if not done:
+                content["job"]["state"] = "running"
+            route.fulfill(response=response, json=content | {"frames": frames})
+
+    page.route("**/v1/videos/*/result?*", answer)
+
+
+def go_to(page, seconds):
+    page.locator("#film").evaluate(
+        """(video, seconds) => new Promise((resolve) => {
+          video.addEventListener("seeked", resolve, { once: true });
+          video.currentTime = seconds;
+        })""",
+        seconds,
+    )
+
+
+def test_what_has_not_been_analysed_yet_is_hidden_where_faces_are_blurred(page, film):
+    hold_back(page, known=10)
+    page.check("#blur")
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "10", timeout=30_000)
+    go_to(page, 0.85)
+    expect(page.locator("#veil")).to_be_hidden()
+    expect(page.locator("#faces .face")).to_have_count(1)
+    go_to(page, 1.05)  # the last frame that is known was at 0.9 s, and the next one is on
+    expect(page.locator("#veil")).to_be_visible()
+    expect(page.locator("#summary")).to_have_text("Not analysed.")
+    assert painted(page, "#picture") == 0
+
+
+def test_what_lies_beyond_the_limit_is_hidden_too(browser, film):
+    from mien.web.settings import Limits
+
+    with run_server(limits=Limits(max_film_s=1.0)) as port:
+        context = browser.new_context(viewport=DESKTOP)
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.check("#blur")
+        page.set_input_files("#file", film)
+        expect(page.get_by_role("alert")).to_contain_text("goes on after 1 s", timeout=30_000)
+        expect(page.locator("#progress")).to_be_hidden()
+        page.locator("#timeline").press("End")
+        expect(page.locator("#timeline")).to_have_attribute("aria-valuenow", "1.00")
+        expect(page.locator("#veil")).to_be_hidden()
+        go_to(page, 1.25)
+        expect(page.locator("#veil")).to_be_visible()
+        context.close()
+
+
+def test_the_last_frame_of_a_film_stays_known(page, film):
+    page.check("#blur")
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "30", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    go_to(page, 3)
+    expect(page.locator("#veil")).to_be_hidden()
+    expect(page.locator("#faces .face")).to_have_count(1)
+
+
+@pytest.fixture(scope="module")
+def slow_film(astronaut, tmp_path_factory):
+    """A film of three frames, 2 s each, coded in 360 x 480 and shown in 720 x 480: its pixels are wide."""
+    av, cv2 = pytest.importorskip("av"), pytest.importorskip("cv2")
+    path = tmp_path_factory.mktemp("slow") / "slow.mp4"
+    picture = cv2.resize(cv2.imread(str(astronaut)), (360, 512), interpolation=cv2.INTER_AREA)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(1, 2))
+        stream.width, stream.height, stream.pix_fmt = 360, 480, "yuv420p"
+        stream.sample_aspect_ratio = Fraction(2, 1)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture[:480].copy(), format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_frame_stands_until_the_next_one_however_long_that_is(page, slow_film):
+    page.set_input_files("#file", slow_film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "3", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    go_to(page, 1.5)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    for seconds, shown in ((3.5, "2.00"), (5.5, "4.00")):
+        go_to(page, seconds)
+        expect(page.locator("#timeline")).to_have_attribute("aria-valuenow", shown)
+
+
+def test_boxes_and_blur_fit_a_film_whose_pixels_are_not_square(page, slow_film):
+    page.check("#blur")
+    page.set_input_files("#file", slow_film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "3", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    go_to(page, 0.5)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    assert page.locator("#film").evaluate("video => [video.videoWidth, video.videoHeight]") == [720, 480]
+    assert page.locator("#picture").evaluate("canvas => [canvas.width, canvas.height]") == [720, 480]
+    content, _ = download(page, "#save-json")
+    frame = json.loads(content)["frames"][0]
+    assert (frame["width"], frame["height"]) == (360, 480)
+    x1, y1, x2, y2 = frame["faces"][0]["box"]
+    opaque = page.locator("#picture").evaluate(
+        "(canvas, places) => places.map(([x, y]) => canvas.getContext('2d').getImageData(x, y, 1, 1).data[3] === 255)",
+        [[2 * x, y] for x in (x1 + 2, (x1 + x2) / 2, x2 - 2) for y in (y1 + 2, (y1 + y2) / 2, y2 - 2)],
+    )
+    assert all(opaque)
+
+
+def test_a_film_fills_the_screen_together_with_what_covers_its_faces(page, film):
+    def full():
+        return page.evaluate("document.fullscreenElement?.id ?? null")
+
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "30", timeout=30_000)
+    video = page.locator("#film")
+    assert video.evaluate("video => [...video.controlsList]") == ["nofullscreen", "noremoteplayback"]
+    assert video.evaluate("video => video.disablePictureInPicture && video.disableRemotePlayback")
+    page.click("#fullscreen")
+    wait_until(page, lambda: full() == "frame")
+    shown = page.locator("#picture").bounding_box()
+    assert shown == video.bounding_box()
+    assert shown == page.locator("#frame").bounding_box()
+    page.evaluate("document.exitFullscreen()")
+    video.evaluate("video => video.requestFullscreen()")  # by a browser that does not know the list of controls
+    page.wait_for_timeout(300)
+    wait_until(page, lambda: full() != "film")
+
+
+def test_the_timeline_of_a_film_begins_where_its_clock_begins(page, film):
+    hold_back(page, known=30, done=True, later_s=40_000)
+    page.set_input_files("#file", film)
+    timeline = page.locator("#timeline")
+    expect(timeline).to_have_attribute("data-frames", "30", timeout=30_000)
+    expect(timeline).to_have_attribute("aria-valuemin", "40000.00")
+    expect(timeline).to_have_attribute("aria-valuemax", "40002.90")
+
+
+def test_a_page_that_is_left_has_its_film_forgotten(page, port, film):
+    jobs = []
+    page.on("request", lambda request: jobs.extend(re.findall(r"/v1/videos/(\w+)/result", request.url)))
+    hold_back(page, known=10)
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "10", timeout=30_000)
+    address = f"http://127.0.0.1:{port}/v1/videos/{jobs[0]}"
+
+    def is_there():
+        try:
+            urllib.request.urlopen(address).close()
+        except urllib.error.HTTPError as error:
+            return error.code != 404
+        return True
+
+    assert is_there()
+    page.goto("about:blank")
+    wait_until(page, lambda: not is_there())
+
+
+def test_photos_that_are_cancelled_while_they_are_decoded_do_not_appear(page, astronaut):
+    page.evaluate(
+        """() => {
+          const make = window.createImageBitmap;
+          window.createImageBitmap = (...given) => new Promise((resolve) => {
+            window.decode = () => make(...given).then((bitmap) => { window.decoded = bitmap; resolve(bitmap); });
+          });
+        }"""
+    )
+    page.set_input_files("#file", astronaut)
+    wait_until(page, lambda: page.evaluate("Boolean(window.decode)"))
+    page.click("#cancel")
+    page.evaluate("window.decode()")
+    wait_until(page, lambda: page.evaluate("window.decoded?.width === 0"))  # closed: its memory is free
+    expect(page.locator("#work")).to_be_hidden()
+
+
+def test_what_is_given_before_the_server_has_said_what_it_offers_waits(browser, port, astronaut):
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    complaints, held = [], []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.route("**/v1/models", lambda route: held.append(route))
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.set_input_files("#file", astronaut)
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    expect(page.locator("#faces .face")).to_have_count(1)
+    assert complaints == []
+    context.close()
 
 
 def test_the_webcam_shows_boxes_and_grows_a_timeline(page):

@@ -158,6 +158,15 @@ def test_a_port_that_is_taken_is_one_line(mien_command, port):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "given"), [("--max-megapixels", "inf"), ("--max-megabytes", "inf"), ("--max-seconds", "nan")]
+)
+def test_a_limit_that_is_none_is_one_line(mien_command, option, given):
+    code, _, err = mien_command("serve", "--port", 0, "--detector", "haar", option, given)
+    assert code == 2
+    assert err == f"mien: {option} is {given}: no limit can be made of it; give a number, such as 100\n"
+
+
 @pytest.fixture
 def mien_command():
     def run(*words):

@@ -1,6 +1,7 @@
 """mien serve: the HTTP API and the page."""
 
 import contextlib
+import math
 import os
 import socket
 import sys
@@ -68,12 +69,12 @@ def serve(
     from mien.web.settings import MIB, Limits, Settings
 
     limits = Limits(
-        max_bytes=int(max_megabytes * MIB),
-        max_film_bytes=int(max_film_megabytes * MIB),
-        max_pixels=int(max_megapixels * 1e6),
-        max_film_s=max_seconds,
+        max_bytes=int(_finite("--max-megabytes", max_megabytes, MIB)),
+        max_film_bytes=int(_finite("--max-film-megabytes", max_film_megabytes, MIB)),
+        max_pixels=int(_finite("--max-megapixels", max_megapixels, 1e6)),
+        max_film_s=_finite("--max-seconds", max_seconds),
         max_requests=max_requests,
-        timeout_s=timeout,
+        timeout_s=_finite("--timeout", timeout),
     )
     names = tuple(allow_host or ())
     settings = Settings(
@@ -104,6 +105,13 @@ def serve(
     _greet(listener, host, has_key=settings.api_key is not None)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, once it has stopped
         server.run(sockets=[listener])
+
+
+def _finite(option: str, given: float, unit: float = 1.0) -> float:
+    # Python reads "inf" and "nan" as numbers; JSON, in which the page is told the limits, has neither.
+    if not math.isfinite(given * unit):
+        raise UsageError(f"{option} is {given:g}: no limit can be made of it; give a number, such as 100")
+    return given * unit
 
 
 def _api_key(file: Path | None) -> str | None:

@@ -59,6 +59,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
         self._app = app
         self._settings = settings
+        self._hosts = {name.lower() for name in settings.hosts}
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +102,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname or "" if _parses(host) else ""
-        if self._settings.hosts and name not in self._settings.hosts:
+        if self._hosts and name not in self._hosts:
             allowed = ", ".join(self._settings.hosts)
             return (
                 HTTPStatus.MISDIRECTED_REQUEST,

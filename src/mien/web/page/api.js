@@ -84,7 +84,9 @@ export function sendFilm(file, query, onProgress, signal) {
 export const filmResult = async (id, after, signal) =>
   (await ask(`v1/videos/${id}/result?after=${after}`, { signal })).json();
 
-export const forgetFilm = (id) => ask(`v1/videos/${id}`, { method: "DELETE" }).catch(() => {});
+// `keepalive`: the request outlives the page.
+export const forgetFilm = (id, { keepalive = false } = {}) =>
+  ask(`v1/videos/${id}`, { method: "DELETE", keepalive }).catch(() => {});
 
 export function openLive(query) {
   const address = new URL(`v1/live?${query}`, location.href);

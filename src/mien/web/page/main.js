@@ -18,6 +18,8 @@ class App {
   constructor() {
     this.current = null;
     this.heads = new Map();
+    // Whether it is known what the server offers; what is given before that waits for it.
+    this.offered = this.offer().then(() => true, (error) => { this.complain(error.message); return false; });
     this.view = new View({ onChoose: (index) => this.explain(index) });
     this.timeline = new Timeline($("timeline"), { onSeek: (time) => this.current?.seek?.(time) });
   }
@@ -45,8 +47,8 @@ class App {
     $("detector").value = offered.default.detector;
   }
 
-  take(files) {
-    if (!files.length) return;
+  async take(files) {
+    if (!files.length || !(await this.offered)) return;
     this.webcamOff();
     const films = files.filter(isFilm);
     const most = films.length ? this.limits.max_film_bytes : this.limits.max_bytes;
@@ -95,7 +97,8 @@ class App {
     if (this.make && this.current) this.run(this.make);
   }
 
-  webcam() {
+  async webcam() {
+    if (!(await this.offered)) return;
     if ($("webcam").getAttribute("aria-pressed") === "true") {
       this.webcamOff();
       return;
@@ -177,8 +180,8 @@ function wire() {
     document.body.classList.remove("dropping");
     app.take([...event.dataTransfer.files]);
   });
+  window.addEventListener("pagehide", () => app.current?.leave?.());
   document.addEventListener("paste", (event) => app.take([...event.clipboardData.files]));
 }
 
 wire();
-app.offer().catch((error) => app.complain(error.message));

@@ -17,10 +17,15 @@ export class Photos {
     const bad = new Set(answer.problems.map((problem) => problem.picture));
     if (bad.size) app.complain(answer.problems.map((problem) => problem.error).join("; "));
     const good = files.filter((_, index) => !bad.has(index));
-    this.items = await Promise.all(good.map(async (file, index) => ({
+    const items = await Promise.all(good.map(async (file, index) => ({
       file, result: answer.results[index], bitmap: await createImageBitmap(file, { imageOrientation: "from-image" })
         .catch(() => null), // a TIFF, which browsers cannot show
     })));
+    if (this.stopped.signal.aborted) { // while they were decoded
+      for (const item of items) item.bitmap?.close();
+      return;
+    }
+    this.items = items;
     app.idle();
     this.strip();
     this.show(0);

@@ -27,6 +27,7 @@ export class Timeline {
 
   reset() {
     this.tracks = new Map();
+    this.first = null; // a film's own clock may begin anywhere: a broadcast is on the air for days
     this.begin = 0;
     this.end = 0;
     this.frames = 0;
@@ -36,8 +37,9 @@ export class Timeline {
 
   add(frame) {
     this.frames += 1;
+    if (this.first === null) this.first = this.end = frame.time_s;
     this.end = Math.max(this.end, frame.time_s);
-    this.begin = Math.max(this.end - this.window_s, 0);
+    this.begin = Math.max(this.end - this.window_s, this.first);
     for (const face of frame.faces) {
       if (!this.tracks.has(face.track_id)) this.tracks.set(face.track_id, []);
       const points = this.tracks.get(face.track_id);

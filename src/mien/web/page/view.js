@@ -30,6 +30,7 @@ export class View {
     this.selected = null;
     this.heat = null;
     this.over = false;
+    this.known = true;
     $("why").hidden = true;
     $("veil").hidden = true;
   }
@@ -41,7 +42,7 @@ export class View {
       this.canvas.height = height;
     }
     if (this.selected !== null && this.selected >= faces.length) this.selected = null;
-    Object.assign(this, { source, faces, over });
+    Object.assign(this, { source, faces, over, known });
     $("work").hidden = false;
     $("veil").hidden = known || !this.blurred;
     this.redraw();
@@ -56,7 +57,7 @@ export class View {
     showCards($("faces"), this.faces, {
       threshold: this.threshold, selected: this.selected, onChoose: (index) => this.choose(index),
     });
-    const text = summary(this.faces);
+    const text = this.known ? summary(this.faces) : "Not analysed.";
     if ($("summary").textContent !== text) $("summary").textContent = text;
   }
 
@@ -85,6 +86,7 @@ export class View {
   }
 
   announce() {
+    if (!this.known) return;
     const labels = this.faces.map((face) => face.label ?? face.top).join();
     const now = performance.now();
     if (labels === this.announced || now - (this.announcedAt ?? -Infinity) < ANNOUNCE_EVERY_MS) return;
