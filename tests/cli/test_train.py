@@ -60,5 +60,6 @@ def test_train_export_and_use(mien, astronaut, shared, tmp_path):
     assert "1 face in 1 picture" in out
     code, out, err = mien("compare", run, "--output", tmp_path / "compared")
     assert code == 0, err
-    assert "tiny" in out
+    head, row = [line.split() for line in out.splitlines() if line[:1].strip()][:2]
+    assert (head[:2], row[:2]) == (["model", "split"], ["tiny", "test"])
     assert (tmp_path / "compared" / "comparison.png").is_file()

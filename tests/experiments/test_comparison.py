@@ -2,8 +2,8 @@ import csv
 
 import pytest
 
-from mien.errors import UsageError
-from mien.experiments.comparison import compare, write_comparison
+from mien.errors import UsageError, WeightsError
+from mien.experiments.comparison import compare, comparison_figure, write_comparison
 from mien.experiments.size import network_size
 from mien.training.networks.building import build_network
 from mien.training.recipe import Recipe
@@ -30,6 +30,22 @@ def test_recipes_are_trained_once_and_compared(tmp_path, table, recipe_file):
     assert [row["name"] for row in written] == ["one", "two"]
     assert float(written[0]["accuracy"]) == pytest.approx(rows[0].metrics["accuracy"].value, abs=1e-6)
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_of_validation_and_test_are_told_apart(tmp_path, table, recipe_file):
+    changes, runs = ["loop.epochs=1"], tmp_path / "runs"
+    (tested,) = compare([recipe_file("tested")], table, runs=runs, changes=changes)
+    (chosen,) = compare([recipe_file("chosen")], table, runs=runs, changes=[*changes, "data.test=''"])
+    (axes,) = comparison_figure([tested, chosen]).axes
+    assert [text.get_text() for text in axes.texts] == ["tested (test)", "chosen (validation)"]
+
+
+def test_a_run_that_was_ended_before_it_was_scored(tmp_path, table, recipe_file):
+    runs = tmp_path / "runs"
+    compare([recipe_file()], table, runs=runs, changes=["loop.epochs=1"])
+    (runs / "small" / "scores.csv").unlink()
+    with pytest.raises(WeightsError, match=r"small: was ended before it was scored .*go on with `mien train --resume`"):
+        compare([runs / "small"], None)
 
 
 def test_the_size_is_what_arithmetic_says():

@@ -1,5 +1,7 @@
 import csv
+import shutil
 import time
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 )
 def test_what_to_search_is_written_on_the_command_line(text, expected):
     assert parse_search(text) == expected
+    assert parse_search(str(expected)) == expected
 
 
 @pytest.mark.parametrize("text", ["rate", "rate=", "rate=a..b", "rate=3..1", "rate=0..1:log", "rate=1..2:lin", "=1..2"])
@@ -73,3 +76,51 @@ def test_a_trial_that_was_killed_does_not_seem_to_run(tmp_path, table, recipe_fi
 def test_a_key_that_recipes_do_not_have(tmp_path, table, recipe_file):
     with pytest.raises(RecipeError, match=r"unknown key 'optimiser\.rates'.*Did you mean 'rate'"):
         sweep(recipe_file(), table, (parse_search("optimiser.rates=1..2"),), tmp_path / "sweep", trials=1)
+
+
+def test_a_sweep_does_not_go_on_with_another_ones_trials(tmp_path, table, recipe_file):
+    output, changes = tmp_path / "sweep", ["loop.epochs=1"]
+    searched = [parse_search("optimiser.rate=1e-3..1e-2"), parse_search("model.dropout=0.0|0.5")]
+
+    def again(*, recipe=None, data=table, keys=searched, values=changes, trials=1):
+        return len(sweep(recipe or recipe_file(), data, keys, output, trials=trials, changes=values).trials)
+
+    assert again() == 1
+    other = [searched[0], parse_search("model.dropout=0.1|0.4")]
+    with pytest.raises(RecipeError, match=r"searched model\.dropout=0\.0\|0\.5 there, model\.dropout=0\.1\|0\.4 here"):
+        again(keys=other, trials=2)
+    with pytest.raises(RecipeError, match=r"searched model\.dropout=0\.0\|0\.5 there, nothing more here"):
+        again(keys=searched[:1])
+    with pytest.raises(RecipeError, match=r"loop\.epochs = 1 there, 2 here\); .*choose another --output or --storage"):
+        again(values=["loop.epochs=2"])
+    shutil.copy(table, tmp_path / "other.parquet")
+    with pytest.raises(RecipeError, match=r"drawn\.parquet, 72 pictures there, other\.parquet, 72 pictures here"):
+        again(data=tmp_path / "other.parquet")
+    # Another machine may have the files elsewhere, and another device; words may change, and more trials be wanted.
+    worker = tmp_path / "worker"
+    worker.mkdir()
+    here = {"recipe": Path(shutil.copy(recipe_file(), worker)), "data": Path(shutil.copy(table, worker))}
+    mine = [*changes, "loop.device=cpu", "loop.compile=false", "about=mine"]
+    assert again(**here, keys=searched[::-1], values=mine, trials=2) == 2
+
+
+def test_a_first_trial_that_failed_binds_nothing(tmp_path, table, recipe_file):
+    output, changes = tmp_path / "sweep", ["loop.epochs=1"]
+    with pytest.raises(RecipeError, match=r"Did you mean 'rate'"):
+        sweep(recipe_file(), table, [parse_search("optimiser.rates=1..2")], output, trials=1, changes=changes)
+    with pytest.raises(RecipeError, match=r"in trial 1: .*model\.dropout=[23]"):
+        sweep(recipe_file(), table, [parse_search("model.dropout=2|3")], output, trials=1, changes=changes)
+    with pytest.raises(RecipeError, match=r"has trials with other values to search .*choose another --output"):
+        sweep(recipe_file(), table, [parse_search("model.dropout=0.2|0.3")], output, trials=1, changes=changes)
+    study = sweep(recipe_file(), table, [parse_search("optimiser.rate=0.01..0.1")], output, trials=2, changes=changes)
+    assert study.user_attrs["searched"] == ["optimiser.rate=0.01..0.1"]
+
+
+@pytest.mark.parametrize(
+    "address", ["optuna.db", "nothing://host/name", "firebird://me:secret@host/name", "sqlite:////none/such/sweep.db"]
+)
+def test_a_storage_that_cannot_be_opened_is_one_line(tmp_path, table, recipe_file, address):
+    with pytest.raises(UsageError, match=r"cannot be opened as a sweep's database .*--storage takes an") as caught:
+        sweep(recipe_file(), table, [parse_search("seed=1..9")], tmp_path, trials=1, storage=address)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -49,6 +49,18 @@ def test_focal_loss_of_gamma_zero_is_cross_entropy_and_cares_less_for_what_is_ri
     assert ratio_right < 0.01 < 0.9 < ratio_wrong
 
 
+@pytest.mark.parametrize("gamma", [0, 0.5, 1, 2])
+@pytest.mark.parametrize(
+    ("task", "target"), [({}, ONE), ({"task": "multi", "target": "votes"}, SEVERAL)], ids=["one", "several"]
+)
+def test_focal_loss_has_a_gradient_where_the_answer_is_certain(task, target, gamma):
+    logits = ((target.values * 2 - 1) * 200).requires_grad_()  # the probabilities are 0 and 1 in float32
+    loss = head_loss(logits, target, HeadRecipe(**task, loss="focal", focal_gamma=gamma), None)
+    loss.backward()
+    assert loss == 0
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_balanced_classes_weigh_alike():
     head = HeadRecipe(class_weights="balanced")
     values = functional.one_hot(torch.tensor([0] * 30 + [1] * 10), 2).float()

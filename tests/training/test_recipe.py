@@ -43,6 +43,8 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         (HEADS + "[model]\nkind = 'cnn'\n[loop]\nsides = [32, 48]", "networks that pool, compact or lean, not cnn"),
         (HEADS + "[teacher]\neach_batch = true\n[loop]\nsides = [32, 48]", "look at whole crops: leave loop.sides out"),
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
+        ("name = 'a'\n[heads.'a.b']", r"heads: 'a\.b' is no name for a head; use letters, digits, blanks, - and _"),
+        ("name = 'a'\n[heads.'a/b']", r"'a/b' is no name for a head"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),
         ("name = 'A B'\n[heads.fer7]", "name"),
@@ -121,3 +123,16 @@ def test_the_written_recipe_spells_out_every_default(tmp_path):
     text = (tmp_path / "a.toml").read_text()
     assert "[heads.fer7]" in text
     assert "weight_decay = 0.0005" in text
+
+
+def test_words_of_any_kind_are_read_again(tmp_path):
+    recipe = Recipe(
+        name="a",
+        about='a face 😀, "quoted", C:\\faces\n\ttab \x7f \x01 é',
+        heads={"gefühl": {"labels": ("😀", "not face")}, "my head": {"labels": "fer7", "threshold": float("inf")}},
+        data={"shares": {"not face": 0.1, "ärger": 0.05, "a.b": 0.01, "": 0.01, "plain": 0.01}},
+        model={"kind": "mlp", "dense": [{"units": 8}]},
+        optimiser={"weight_decay": 1e-7},
+    )
+    write_recipe(recipe, tmp_path / "a.toml")
+    assert read_recipe(tmp_path / "a.toml") == recipe

@@ -1,13 +1,16 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 from safetensors.torch import load_file
 
 from mien.errors import DataError, OutputError, RecipeError, TrainingError, UsageError, WeightsError
@@ -104,7 +107,7 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, small_recipe, halves):
         train(small_recipe(1), *halves, tmp_path / "run")
     assert train(small_recipe(1), *halves, tmp_path / "run", resume=True) == folder
     assert folder.weights.stat().st_mtime_ns == before
-    with pytest.raises(RecipeError, match=r"was started with another recipe.*'epochs': 1"):
+    with pytest.raises(RecipeError, match=r"was started with another recipe \(loop\.epochs = 1 there, 2 here\)"):
         train(small_recipe(2), *halves, tmp_path / "run", resume=True)
 
 
@@ -128,6 +131,103 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path, small_recip
         train(recipe, *halves, tmp_path / "run")
     monkeypatch.undo()
     assert train(recipe, *halves, tmp_path / "run", resume=True).weights.is_file()
+
+
+def test_checkpoints_are_written_in_the_runs_own_folder(tmp_path, small_recipe, halves, monkeypatch):
+    """The temporary folder may be another filesystem, from which nothing can be moved in one step."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    assert train(small_recipe(1), *halves, tmp_path / "run").weights.is_file()
+
+
+class EndedError(Exception):
+    pass
+
+
+class Ending(Callback):
+    """Ends a run at the start of an epoch, counted from 0, as a kill would."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise EndedError
+
+
+def ended(recipe, halves, path, *, epoch):
+    with pytest.raises(EndedError):
+        train(recipe, *halves, path, callbacks=(Ending(epoch),))
+    return RunFolder(path)
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path, small_recipe, halves):
+    recipe = small_recipe(3)
+    folder = ended(recipe, halves, tmp_path / "run", epoch=2)
+    folder.last_checkpoint.write_bytes(folder.last_checkpoint.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match=r"last\.ckpt: is no checkpoint that can be read") as caught:
+        train(recipe, *halves, folder.path, resume=True)
+    assert "\n" not in str(caught.value)
+    shutil.copy(folder.checkpoints / "best.ckpt", folder.last_checkpoint)
+    assert train(recipe, *halves, folder.path, resume=True).weights.is_file()
+    assert read_curves(folder.curves).epochs == (1, 2, 3)
+
+
+def test_a_run_that_was_moved_keeps_its_best_epoch(tmp_path, small_recipe, halves):
+    recipe = small_recipe(4, "optimiser.rate=1e-9", "optimiser.average=0")  # no epoch is better than the first
+    ended(recipe, halves, tmp_path / "run", epoch=2).path.rename(tmp_path / "moved")
+    folder = train(recipe, *halves, tmp_path / "moved", resume=True)
+    facts = json.loads(folder.facts.read_text())
+    assert (facts["epoch"], facts["epochs"]) == (1, 4)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_moved_before_its_end_was_written(tmp_path, small_recipe, halves, monkeypatch):
+    def killed(*args, **options):
+        raise EndedError
+
+    recipe = small_recipe(2, "optimiser.rate=1e-9", "optimiser.average=0")
+    monkeypatch.setattr(run_module, "_finish", killed)
+    with pytest.raises(EndedError):
+        train(recipe, *halves, tmp_path / "run")
+    monkeypatch.undo()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    folder = train(recipe, *halves, tmp_path / "moved", resume=True)
+    assert json.loads(folder.facts.read_text())["epoch"] == 1
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_start_that_failed_blocks_nothing(tmp_path, small_recipe, halves, monkeypatch, resume):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UsageError, match=r"use --set loop.device=cpu"):
+        train(small_recipe(1, "loop.device=gpu"), *halves, tmp_path / "run")
+    folder = train(small_recipe(1, "loop.device=cpu"), *halves, tmp_path / "run", resume=resume)
+    assert load_network(folder)[0].loop.device == "cpu"
+
+
+def test_a_recipe_that_nothing_can_read_blocks_no_start(tmp_path, small_recipe, halves):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.toml").write_text("about = [")
+    assert load_network(train(small_recipe(1), *halves, tmp_path / "run"))[0] == small_recipe(1)
+
+
+def test_answers_of_teachers_are_kept_where_another_start_would_ask_the_same(
+    tmp_path, small_recipe, halves, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    folder, teacher = RunFolder(tmp_path / "run"), "teacher.models=['mien-nano']"
+
+    def failed(*changes, resume=False):
+        with pytest.raises(UsageError, match=r"1 GPU asked for"):
+            train(small_recipe(1, teacher, "loop.device=gpu", *changes), *halves, folder.path, resume=resume)
+        return folder.teacher.stat().st_mtime_ns, folder.teacher.read_bytes()
+
+    first = failed()
+    assert failed(resume=True) == first
+    assert failed("optimiser.rate=0.01") == first
+    other = failed("optimiser.rate=0.01", "teacher.views=1")
+    assert other[1] != first[1]
+    train(small_recipe(1, teacher, "loop.device=cpu", "teacher.views=1"), *halves, folder.path)
+    assert folder.teacher.stat().st_mtime_ns == other[0]
 
 
 def test_a_loss_that_is_no_number(tmp_path, small_recipe, halves):

@@ -4,7 +4,7 @@ import torch
 
 from mien.data.record import TableMeta
 from mien.data.samples import Samples
-from mien.errors import RecipeError, WeightsError
+from mien.errors import OutputError, RecipeError, WeightsError
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
@@ -92,6 +92,13 @@ def test_answers_are_asked_for_once(tmp_path):
     assert torch.equal(first["fer7"], again["fer7"])
     with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
         kept_answers(recipe(), pictures(CROPS[:3]), kept)
+
+
+def test_answers_that_a_full_disk_cannot_hold(tmp_path, full_disk):
+    many = pictures(np.repeat(CROPS, 80, axis=0))
+    with full_disk(), pytest.raises(OutputError, match=r"teacher\.safetensors: cannot be written .*make room"):
+        kept_answers(recipe(views=1), many, tmp_path / "teacher.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_teacher_that_does_not_fit():

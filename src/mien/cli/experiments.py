@@ -22,7 +22,8 @@ def compare(
 ) -> None:
     """Compare recipes: train those that have no finished run, then one table and one plot.
 
-    Accuracy and F1 on the test split, parameters, multiply-adds, and the time of one face on one CPU thread. Example:
+    Accuracy and F1 on test, or on validation where the run has no test, parameters, multiply-adds, and the time of one
+    face on one CPU thread. Example:
 
         mien compare recipes/csv-*.toml --data fer2013.parquet
     """
@@ -37,13 +38,14 @@ def compare(
     write_comparison(rows, output)
     metrics = [metric for metric in SHOWN if any(metric in row.metrics for row in rows)]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("model", no_wrap=True)
+    for heading in ("model", "split"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("head", "n", *metrics, "parameters", "multiply-adds", "ms a face"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold", min_width=5)  # no value loses a digit
     for row in rows:
         values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]
         costs = (f"{row.parameters / 1e6:.2f} M", f"{row.multiply_adds / 1e6:.0f} M", f"{row.latency_ms:.2f}")
-        table.add_row(row.name, row.head, str(row.n), *values, *costs)
+        table.add_row(row.name, row.role, row.head, str(row.n), *values, *costs)
     Console().print(table)
     print(f"with intervals: {output / 'comparison.csv'}; plot: {output / 'comparison.png'}")
 

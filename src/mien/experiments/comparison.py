@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mien.errors import UsageError
+from mien.errors import UsageError, WeightsError
 from mien.evaluation.metrics import Estimate
 from mien.evaluation.plots import save_figure
 from mien.experiments.finishing import Score, read_scores
@@ -80,6 +80,7 @@ def compare(
         on_step: called after each recipe, for a progress bar.
 
     Raises:
+        WeightsError: a folder holds no finished run, or one that was ended before it was scored.
         MienError: see `mien.experiments.training_run.run_recipe`.
     """
     rows = []
@@ -112,7 +113,10 @@ def write_comparison(rows: Sequence[Compared], folder: Path) -> None:
 
 
 def comparison_figure(rows: Sequence[Compared]) -> Figure:
-    """Draw the main metric against the latency on one CPU thread; the area of a dot is the number of parameters."""
+    """Draw the main metric against the latency on one CPU thread; the area of a dot is the number of parameters.
+
+    Each point is labelled with its model and with what it was scored on, test or validation.
+    """
     figure = Figure(figsize=(8, 5), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -124,7 +128,8 @@ def comparison_figure(rows: Sequence[Compared]) -> Figure:
         axes.errorbar(row.latency_ms, estimate.value, yerr=errors, color="#9aa5b1", zorder=1)
         area = 30 + 400 * row.parameters / largest
         axes.scatter(row.latency_ms, estimate.value, s=area, alpha=0.7, zorder=2, color="#0b6e99")
-        axes.annotate(row.name, (row.latency_ms, estimate.value), xytext=(8, 6), textcoords="offset points", fontsize=8)
+        label = f"{row.name} ({row.role})"
+        axes.annotate(label, (row.latency_ms, estimate.value), xytext=(8, 6), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds a face, one CPU thread")
     axes.set_ylabel(f"{' or '.join(sorted({main_metric(row) for row in rows}))}, with 95 % interval")
@@ -157,6 +162,11 @@ def _finished(path: Path, data: Path | None, runs: Path, changes: Sequence[str])
 
 def _row(folder: RunFolder) -> Compared:
     recipe, network = load_network(folder)
+    if not folder.scores.is_file():  # written last
+        raise WeightsError(
+            f"{folder.path}: was ended before it was scored ({folder.scores.name} is missing); go on with "
+            "`mien train --resume`"
+        )
     session = Session(folder.model, threads=1)
     scores = read_scores(folder.scores)
     role = "test" if any(score.role == "test" for score in scores) else "validation"

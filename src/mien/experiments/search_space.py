@@ -29,6 +29,13 @@ class Searched:
     log: bool = False
     whole: bool = False
 
+    def __str__(self) -> str:
+        """Return it as it is written on the command line."""
+        if self.choices:
+            return f"{self.key}={'|'.join(self.choices)}"
+        low, high = (int(value) if self.whole else value for value in (self.low, self.high))
+        return f"{self.key}={low}..{high}{':log' if self.log else ''}"
+
     def draw(self, trial: Trial) -> str:
         """Let a trial choose, and return the choice as a change of the recipe, ``KEY=VALUE``."""
         value: Any

@@ -10,6 +10,7 @@ SWEEP/trial-NNN/        curves of each trial
 """
 
 import csv
+import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -24,17 +25,20 @@ from lightning.pytorch.callbacks import Callback
 from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mien.data.samples import Samples
-from mien.errors import OutputError, RecipeError, TrainingError
+from mien.errors import OutputError, RecipeError, TrainingError, UsageError
 from mien.experiments.roles import read_roles
 from mien.experiments.search_space import Searched
 from mien.files import written_whole
 from mien.training.curves import read_curves
 from mien.training.lesson import SCORE
-from mien.training.recipe_files import read_recipe, write_recipe
+from mien.training.recipe import Card, Recipe
+from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run import train
 from mien.training.run_folder import RunFolder
 
@@ -77,14 +81,17 @@ def sweep(
         output: folder of the sweep.
         trials: how many trials the study should have.
         changes: values that hold for all trials.
-        storage: address of a database that several machines share; None keeps ``output/sweep.db``.
+        storage: address of a database that several machines share; None keeps ``output/sweep.db``. The study in it is
+            called as the recipe.
         on_trial: called after each trial, for a progress bar.
 
     Returns:
         The study.
 
     Raises:
-        RecipeError: a key that recipes do not have, or an impossible value.
+        RecipeError: a key that recipes do not have, or an impossible value; or the study was started with another
+            recipe, other pictures or other values to search.
+        UsageError: the storage cannot be opened.
         OutputError: the folder cannot be written.
     """
     base = read_recipe(recipe, changes)
@@ -92,7 +99,7 @@ def sweep(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of each failed trial, with a traceback
     study = optuna.create_study(
         study_name=base.name,
         storage=_opened(storage or f"sqlite:///{output / 'sweep.db'}"),
@@ -103,9 +110,11 @@ def sweep(
     ended = len(study.get_trials(states=ENDED))
     study.sampler = optuna.samplers.TPESampler(seed=base.seed * 1009 + ended)  # a resumed sweep draws what is new
     roles = read_roles(base, data)
+    _fail_stale_trials(study)
+    _check_same(study, base, f"{data.name}, {len(roles['training'])} pictures", sorted(map(str, searched)))
 
     def objective(trial: optuna.Trial) -> float:
-        values = [key.draw(trial) for key in searched]
+        values = _drawn(searched, trial)
         return _try(recipe, [*changes, *values], roles, output / f"trial-{trial.number:03d}", trial)
 
     def after(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -154,8 +163,61 @@ def write_record(study: optuna.Study, output: Path) -> None:
 
 
 def _opened(address: str) -> optuna.storages.RDBStorage:
-    with _experimental():
-        return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    try:
+        with _experimental():
+            return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
+        shown = re.sub(r"//[^/]*@", "//", address)  # without user and password
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise UsageError(
+            f"{shown}: cannot be opened as a sweep's database ({reason}); --storage takes an address such as "
+            "sqlite:///sweep.db or postgresql://HOST/NAME, whose driver must be installed"
+        ) from error
+
+
+def _check_same(study: optuna.Study, base: Recipe, pictures: str, searched: list[str]) -> None:
+    """Make sure that a study goes on with what it was started with, and keep that in one that has no trials yet."""
+    here = {"recipe": _scored(base).model_dump_json(), "pictures": pictures, "searched": searched}
+    known = study.user_attrs
+    tried = any(trial.state != TrialState.FAIL for trial in study.get_trials(deepcopy=False))
+    for key, value in here.items():
+        if not tried or key not in known:  # one of an earlier version does not say: it goes on as it did
+            study.set_user_attr(key, value)
+        elif known[key] != value and (differs := _difference(key, known[key], value)):
+            raise RecipeError(
+                f"the sweep {study.study_name} was started with other values ({differs}); go on with the same ones, or "
+                f"choose another --output or --storage, or another name with --set name={study.study_name}-2"
+            )
+
+
+def _scored(recipe: Recipe) -> Recipe:
+    # Words, and what may differ from one machine of a shared study to the next, have no part in a trial's score.
+    loop = recipe.loop.model_copy(update={"device": "auto", "compile": False, "mlflow": ""})
+    return recipe.model_copy(update={"about": "", "published": "", "card": Card(), "loop": loop})
+
+
+def _difference(key: str, there: Any, here: Any) -> str:
+    """Return in words what differs, empty where a recipe of an earlier version means the same."""
+    if key == "searched":
+        there, here = [each for each in there if each not in here], [each for each in here if each not in there]
+        return f"searched {', '.join(there) or 'nothing more'} there, {', '.join(here) or 'nothing more'} here"
+    if key == "recipe":
+        try:
+            started, recipe = (Recipe.model_validate_json(text) for text in (there, here))
+        except ValidationError:
+            return "a recipe of another version of mien"
+        return "" if started == recipe else difference(started, recipe)
+    return f"{there} there, {here} here"
+
+
+def _drawn(searched: Sequence[Searched], trial: optuna.Trial) -> list[str]:
+    try:
+        return [key.draw(trial) for key in searched]
+    except ValueError as error:  # a failed trial, or one of an earlier version, chose from other values
+        raise RecipeError(
+            f"the sweep {trial.study.study_name} has trials with other values to search ({error}); search the same, or "
+            "choose another --output, --storage or name"
+        ) from error
 
 
 def _fail_stale_trials(study: optuna.Study) -> None:

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from mien.data.samples import Samples
 from mien.errors import RecipeError
-from mien.files import written_whole
 from mien.training.augment import augment
+from mien.training.checkpoints import write_checkpoint
 from mien.training.losses import head_score
 from mien.training.pupils import WARMUP_EPOCHS, Pupil, Teachers, in_bf16
 from mien.training.recipe import Recipe
@@ -156,8 +156,7 @@ class Classroom:
             "draw": json.dumps(self._draw.bit_generator.state),
             "pupils": {name: pupil.state() for name, pupil in self._pupils.items()},
         }
-        with written_whole(path) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(state, path)
 
     def _restored(self, path: Path) -> tuple[int, int]:
         """Take over a checkpoint, and return after how many epochs of how many it was written."""

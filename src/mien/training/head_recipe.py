@@ -20,7 +20,8 @@ class HeadRecipe(Section):
         loss: ``cross-entropy`` (binary for several labels), or ``focal`` (Lin et al. 2017, arXiv:1708.02002).
         focal_gamma: how much the focal loss cares less for what is right already.
         smoothing: label smoothing of single labels.
-        class_weights: ``balanced`` weighs classes (positives, for several labels) by the inverse of how often they are.
+        class_weights: ``balanced`` weighs classes (positives, for several labels) by the inverse of how often they are
+            in the table's training split. That is before ``data.shares``, which may draw them more or less often.
         prior_power: the probabilities of a single-label head are divided by the frequencies of the labels to this power
             and renormalised (logit adjustment, Menon et al. 2021, arXiv:2007.07314), when the run is exported: rare
             labels are found more often. 0 leaves them, 1 answers as if all labels were as frequent.

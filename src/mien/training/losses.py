@@ -7,6 +7,9 @@ from torch.nn import functional
 from mien.training.head_recipe import HeadRecipe
 from mien.training.targets import Target
 
+LEAST_WRONG = 1e-6
+"""1 - p is no less in the focal loss."""
+
 
 def head_loss(logits: Tensor, target: Target, head: HeadRecipe, balance: Tensor | None) -> Tensor:
     """Return the mean loss of one head over the pictures whose answer is known.
@@ -30,7 +33,7 @@ def head_loss(logits: Tensor, target: Target, head: HeadRecipe, balance: Tensor 
         log_p = functional.log_softmax(logits, dim=1)
         terms = -right * log_p
         if head.loss == "focal":
-            terms = terms * (1 - log_p.exp()) ** head.focal_gamma
+            terms = terms * _power(1 - log_p.exp(), head.focal_gamma)
         if balance is not None:
             terms = terms * balance
         each = terms.sum(1)
@@ -39,16 +42,29 @@ def head_loss(logits: Tensor, target: Target, head: HeadRecipe, balance: Tensor 
         if head.loss == "focal":
             p = torch.sigmoid(logits)
             wrong = target.values * (1 - p) + (1 - target.values) * p
-            terms = terms * wrong**head.focal_gamma
+            terms = terms * _power(wrong, head.focal_gamma)
         each = terms.mean(1)
     return (each * target.known).sum() / target.known.sum().clamp(min=1)
+
+
+def _power(wrong: Tensor, gamma: float) -> Tensor:
+    # At 0, where p is 1 in float32, the slope of a power below 1 is infinite, and the gradient would be no number.
+    return wrong.clamp(min=LEAST_WRONG) ** gamma
 
 
 def class_balance(target: Target, head: HeadRecipe) -> Tensor | None:
     """Return the weights of a head's classes by the inverse of how often they are, None where all weigh alike.
 
     For one label the weights average 1 over the pictures; for several, a label's positives weigh as much in all as its
-    negatives.
+    negatives. The pictures are those of the whole training split, each once: where `data.shares` draws some labels more
+    or less often, an epoch is not balanced so.
+
+    Args:
+        target: the right answers of the training split.
+        head: says whether its classes are balanced.
+
+    Returns:
+        (labels,) float32, or None.
     """
     if head.class_weights == "none":
         return None

@@ -1,5 +1,6 @@
 """Training recipes: the typed content of a TOML file. `mien.training.recipe_files` reads and writes them."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +39,7 @@ class Data(Section):
         limit: use so many pictures of each split, drawn by the recipe's seed; 0 uses all.
         shares: for labels of the table, which share of the pictures of an epoch they are, such as
             ``{ not_face = 0.15 }``: so many of them are drawn anew for every epoch. Others are all seen in every epoch.
+            A head's ``class_weights`` are of the pictures before this draw.
     """
 
     training: str = "Training"
@@ -216,6 +218,15 @@ class Recipe(Section):
     @classmethod
     def _usual_kind(cls, model: Any) -> Any:
         return {"kind": "compact", **model} if isinstance(model, dict) else model
+
+    @field_validator("heads")
+    @classmethod
+    def _names_of_heads(cls, heads: dict[str, HeadRecipe]) -> dict[str, HeadRecipe]:
+        # They name the network's layers, the outputs of the exported file, and files of the run.
+        for name in heads:
+            if not re.fullmatch(r"[\w -]+", name):
+                raise ValueError(f"{name!r} is no name for a head; use letters, digits, blanks, - and _")
+        return heads
 
     @model_validator(mode="after")
     def _labels_known(self) -> "Recipe":

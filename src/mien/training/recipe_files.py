@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,6 +45,17 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     lines: list[str] = []
     _lines(recipe.model_dump(mode="json"), (), lines)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def difference(there: Recipe, here: Recipe) -> str:
+    """Return the first key in which two recipes differ, with both values, such as ``"seed = 1 there, 2 here"``."""
+    path: list[str] = []
+    before: Any = there.model_dump()
+    now: Any = here.model_dump()
+    while isinstance(before, dict) and isinstance(now, dict):
+        path.append(next(key for key in before | now if before.get(key) != now.get(key)))
+        before, now = before.get(path[-1]), now.get(path[-1])
+    return f"{'.'.join(path)} = {before!r} there, {now!r} here"
 
 
 def _content(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -91,19 +103,26 @@ def _set(content: dict[str, Any], change: str) -> None:
 
 
 def _lines(table: dict[str, Any], path: tuple[str, ...], lines: list[str]) -> None:
-    lines.extend(f"{key} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict))
+    lines.extend(f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict))
     for key, value in table.items():
         if isinstance(value, dict):
-            lines.append(f"\n[{'.'.join((*path, key))}]")
-            _lines(value, (*path, key), lines)
+            lines.append(f"\n[{'.'.join((*path, _key(key)))}]")
+            _lines(value, (*path, _key(key)), lines)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
-    return json.dumps(value)  # TOML spells strings, numbers and truth values as JSON does
+    if isinstance(value, float):
+        return repr(value)  # inf has another name in JSON
+    # TOML spells strings, numbers and truth values as JSON does, but has no surrogates and no bare DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _explain(problem: Any, content: dict[str, Any]) -> str:

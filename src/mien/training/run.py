@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar, WeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
@@ -31,6 +31,7 @@ from mien.data.samples import Samples
 from mien.errors import OutputError, RecipeError, UsageError, import_extra
 from mien.files import written_whole
 from mien.provenance import commit
+from mien.training.checkpoints import MovableCheckpoint, WholeCheckpoints, read_checkpoint
 from mien.training.curves import CurvesWriter
 from mien.training.epoch_lines import EpochLines
 from mien.training.lesson import LOSS, SCORE, Lesson
@@ -38,7 +39,7 @@ from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
 from mien.training.precision import on_gpu, precision_of
 from mien.training.recipe import Recipe
-from mien.training.recipe_files import read_recipe, write_recipe
+from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.teaching import kept_answers
 from mien.training.weights_file import device_name, write_weights
@@ -75,7 +76,8 @@ def train(
         training: pictures to learn from.
         validation: pictures to choose the epoch by.
         output: folder of the run.
-        resume: go on from the run's last checkpoint; without one, start. A run that is finished stays as it is.
+        resume: go on from the run's last checkpoint; without one, start. A run that is finished stays as it is. What a
+            start that failed leaves, or one that was ended in its first epoch, is no run: another one takes its place.
         callbacks: more of Lightning's callbacks, such as a sweep's pruning.
 
     Returns:
@@ -85,7 +87,7 @@ def train(
         RecipeError: the recipe is impossible, or not the one that the run was started with.
         DataError: the pictures have not the labels that the recipe learns from.
         UsageError: a GPU is asked for and there is none.
-        WeightsError: a teacher cannot be opened, or pretrained weights cannot be had.
+        WeightsError: a teacher cannot be opened, pretrained weights cannot be had, or a checkpoint is damaged.
         TrainingError: the loss is no number.
         OutputError: the folder holds a run already and `resume` is false, or cannot be written.
     """
@@ -97,7 +99,7 @@ def train(
         return _keep_ensemble(folder, recipe)
     keep_freed_memory()
     by_score = recipe.loop.monitor == "score"
-    chooser = ModelCheckpoint(
+    chooser = MovableCheckpoint(
         dirpath=folder.checkpoints,
         filename="best",
         monitor=SCORE if by_score else LOSS,
@@ -115,6 +117,8 @@ def train(
             raise OutputError(
                 f"{folder.path}: cannot be written ({error.strerror or error}); make room and go on with --resume"
             ) from error
+        except OutputError as error:
+            raise OutputError(f"{error}, and go on with --resume") from error
     if not trainer.interrupted:
         _finish(folder, recipe, chooser, seconds=time.monotonic() - started)
     return folder
@@ -141,27 +145,37 @@ def _without_chatter() -> Iterator[None]:
 
 
 def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
+    checkpoint = folder.last_checkpoint if folder.last_checkpoint.exists() else None
     if process_rank() > 0:  # the first process has checked and written by now: it has started this one
-        return folder.last_checkpoint if folder.last_checkpoint.exists() else None
-    if folder.recipe.exists() and not resume:
+        return checkpoint
+    begun = checkpoint is not None or folder.weights.exists()
+    if begun and not resume:
         raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
-    if folder.recipe.exists():
+    if begun and folder.recipe.exists():
         started = read_recipe(folder.recipe)
         if started != recipe:
             raise RecipeError(
-                f"{folder.path}: was started with another recipe ({_difference(started, recipe)}); "
+                f"{folder.path}: was started with another recipe ({difference(started, recipe)}); "
                 "go on with the same one, or choose another --output"
             )
-    else:
-        with written_whole(folder.recipe) as temporary:
-            write_recipe(recipe, temporary)
-    return folder.last_checkpoint if folder.last_checkpoint.exists() else None
+        return checkpoint
+    with written_whole(folder.recipe) as temporary:
+        write_recipe(recipe, temporary)
+        if not _same_answers(folder, recipe):
+            folder.teacher.unlink(missing_ok=True)
+    return checkpoint
 
 
-def _difference(started: Recipe, recipe: Recipe) -> str:
-    before, now = started.model_dump(), recipe.model_dump()
-    section = next(key for key in before if before[key] != now[key])
-    return f"{section} = {before[section]!r} there, {now[section]!r} here"
+def _same_answers(folder: RunFolder, recipe: Recipe) -> bool:
+    # What the teachers said may have taken an hour: it is kept where another start would ask them the same.
+    if not folder.recipe.exists():
+        return True
+    try:
+        started = read_recipe(folder.recipe)
+    except RecipeError:  # an earlier version wrote it
+        return False
+    asked = ("teacher", "heads", "crop", "data", "seed")
+    return all(getattr(started, key) == getattr(recipe, key) for key in asked)
 
 
 def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> lightning.Trainer:
@@ -185,6 +199,7 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
         precision=PRECISIONS[precision_of(loop)],
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=callbacks,
+        plugins=[WholeCheckpoints()],
         logger=_loggers(recipe, folder),
         default_root_dir=folder.path,
         use_distributed_sampler=False,  # mien.training.batches gives each process its part
@@ -195,9 +210,9 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
     )
 
 
-def _callbacks(recipe: Recipe, folder: RunFolder, chooser: ModelCheckpoint) -> list[Callback]:
+def _callbacks(recipe: Recipe, folder: RunFolder, chooser: MovableCheckpoint) -> list[Callback]:
     # A callback of its own, after the chooser: its save_last writes only where the epoch is the best so far.
-    last = ModelCheckpoint(
+    last = MovableCheckpoint(
         dirpath=folder.checkpoints, filename=folder.last_checkpoint.stem, every_n_epochs=1, enable_version_counter=False
     )
     console = Console()
@@ -230,7 +245,7 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
 
 
 @rank_zero_only
-def _finish(folder: RunFolder, recipe: Recipe, chooser: ModelCheckpoint, *, seconds: float) -> None:
+def _finish(folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, *, seconds: float) -> None:
     content = _weights_of(Path(chooser.best_model_path))
     last = _weights_of(folder.last_checkpoint)
     facts = {
@@ -260,7 +275,7 @@ def _keep_ensemble(folder: RunFolder, recipe: Recipe) -> RunFolder:
 
 
 def _weights_of(checkpoint: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    content = read_checkpoint(checkpoint)
     prefix = "network."
     weights = {
         name.removeprefix(prefix): value.contiguous()

@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
 from mien.data.samples import Samples
 from mien.errors import RecipeError
-from mien.files import written_whole
 from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets, targets_of
+from mien.training.weights_file import write_tensors
 
 CORNER_SHARE = 1 / 12
 """How much of the side the corner views leave out: 4 of 48 pixels, as in the ten-crop test of the literature."""
@@ -51,13 +51,12 @@ def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Ten
         WeightsError: a model cannot be opened.
         RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads; or the kept
             answers are of another number of pictures.
-        OSError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
     if not recipe.teacher.models or recipe.teacher.each_batch:
         return None
     if not kept.is_file():
-        with written_whole(kept) as temporary:
-            save_file(ask(recipe, training), temporary)
+        write_tensors(kept, ask(recipe, training))
     found = load_file(kept)
     if any(len(answer) != len(training) for answer in found.values()):
         raise RecipeError(f"{kept}: holds answers to other pictures; delete it, and the teachers are asked again")

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mien.errors import OutputError
 from mien.files import written_whole
 
 TRAINED = "trained"
@@ -31,8 +32,25 @@ def write_weights(path: Path, weights: Mapping[str, Tensor], *, trained: str) ->
     Raises:
         OutputError: the file cannot be written.
     """
-    with written_whole(path) as temporary:
-        save_file(dict(weights), temporary, metadata={TRAINED: trained})
+    write_tensors(path, weights, header={TRAINED: trained})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[str, str] | None = None) -> None:
+    """Write tensors as .safetensors, whole or not at all.
+
+    Args:
+        path: the file.
+        tensors: contiguous, by name.
+        header: words about them, by key.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        with written_whole(path) as temporary:
+            save_file(dict(tensors), temporary, metadata=dict(header) if header else None)
+    except SafetensorError as error:  # what its writer makes of a full disk
+        raise OutputError(f"{path}: cannot be written ({error}); choose another place or make room") from error
 
 
 def how_trained(path: Path) -> str:
