@@ -195,6 +195,10 @@ def test_a_comparison_is_a_json_file_or_lies_in_a_folder(mien, small_fer2013, ot
     code, _, err = mien("evaluate", other, other, small_fer2013, "-o", tmp_path / "diff.csv")
     assert (code, err.count("\n")) == (2, 1)
     assert "a comparison is no table of figures; give a folder or a .json file" in err
+    code, _, err = mien("evaluate", other, small_fer2013, "-o", tmp_path / "one.json")
+    assert (code, "give a folder, which will hold metrics.json, or a .csv file" in err) == (2, True)
+    code, _, err = mien("evaluate", other, other, small_fer2013, "--by", "source")
+    assert (code, "--by is about one model" in err) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["diff.json"]
 
 

@@ -121,6 +121,11 @@ def test_votes_of_ferplus_stay_whichever_table_comes_first(faces, make_table, tm
         votes = read_samples(merged.path, spec=FER2013_CROP).votes
         assert votes[tables.index(ours)].tolist() == list(faces[1].votes)
         assert np.isnan(votes[tables.index(other)]).all()
+    more = TableMeta(label_set=RAF6, license="", layout="x", votes=("boredom", "fear"))
+    third = make_table([replace(faces[2], label="fear", votes=(1.0, 0))], meta=more, name="bored.parquet")
+    votes = read_samples(merge_tables([third, ours], tmp_path / "m.parquet")[0].path, spec=FER2013_CROP).votes
+    assert np.isnan(votes[0]).all()
+    assert votes[1].tolist() == list(faces[1].votes)
 
 
 def test_pictures_of_one_name_are_told_apart(pngs, tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def evaluate(
     heads = () if head is None else (head,)
     asked = Asked(Path(words[-1]), split, heads, truth, tuple(by or ()))
     if len(words) == 3:
+        if by:
+            raise UsageError("--by is about one model: evaluate each of the two with it")
         _compare(words[0], words[1], asked, task, target)
         return
     if alone or words[0].endswith(PREDICTED):
@@ -119,9 +121,11 @@ def _target(output: Path, *, is_comparison: bool) -> Path:
     """Return the file that --output stands for, of a folder the most important one.
 
     Raises:
-        UsageError: a comparison is asked for as .csv.
+        UsageError: a comparison is asked for as .csv, or one model's figures as .json.
     """
     if not is_comparison:
+        if output.suffix == ".json":
+            raise UsageError(f"--output {output}: give a folder, which will hold metrics.json, or a .csv file")
         return output if output.suffix == ".csv" else output / "metrics.json"
     if output.suffix == ".csv":
         raise UsageError(f"--output {output}: a comparison is no table of figures; give a folder or a .json file")

@@ -10,7 +10,6 @@ from mien.data.record import Record, TableMeta, named_apart
 from mien.data.scaling import fit_scaling
 from mien.data.splits import EIGHTY_TEN_TEN, grouped_split, stratified_split
 from mien.data.table import Table, open_table
-from mien.data.votes import VOTE_COLUMNS
 from mien.data.writing import write_table
 from mien.errors import DataError, UsageError
 from mien.labels import LabelSet
@@ -95,8 +94,6 @@ def merge_tables(
     """
     target = labels or _common_labels(tables)
     votes = tuple(dict.fromkeys(name for table in tables for name in table.meta.votes))
-    if set(votes) == set(VOTE_COLUMNS):  # in another order they would not be taken for votes of FER+
-        votes = VOTE_COLUMNS
     meta = TableMeta(
         label_set=target,
         license="; ".join(dict.fromkeys(table.meta.license for table in tables)),

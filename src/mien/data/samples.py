@@ -183,9 +183,12 @@ def _codes(records: list[Record], labels: LabelSet) -> NDArray[np.int64]:
 
 def _votes(records: list[Record], meta: TableMeta) -> NDArray[np.float32]:
     votes = np.full((len(records), len(VOTE_COLUMNS)), np.nan, np.float32)
-    if meta.votes != VOTE_COLUMNS:  # other annotators, such as RAF-ML's, are no votes of FER+
+    if not set(VOTE_COLUMNS) <= set(meta.votes):
         return votes
+    places = [meta.votes.index(name) for name in VOTE_COLUMNS]
     for row, record in zip(votes, records, strict=True):
-        if record.votes is not None and None not in record.votes:
-            row[:] = record.votes
+        given = record.votes or ()
+        # Annotators who had fewer or other names to choose from, such as RAF-ML's, gave no votes of FER+.
+        if [place for place, count in enumerate(given) if count is not None] == sorted(places):
+            row[:] = [given[place] for place in places]
     return votes
