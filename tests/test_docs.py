@@ -14,7 +14,7 @@ from mien.cli import app
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
 COMMANDS = "analyze|compare|data|evaluate|explain|export|models|serve|sweep|train|video"
-COMMAND = re.compile(rf"(?:^ *|`|&& )(mien (?:{COMMANDS})\b[^`|\n]*)", re.MULTILINE)
+COMMAND = re.compile(rf"(?:^ *|`|&& )(mien (?:{COMMANDS})\b(?:'[^'\n]*'|[^'`|\n])*)", re.MULTILINE)
 
 
 def commands():

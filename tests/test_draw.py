@@ -2,7 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import ImageDraw
 
+from mien import draw
 from mien.draw import COLORS, UNSURE_COLOR, blur_faces, draw_faces
 from mien.inference.detectors import Haar
 from mien.labels import FER7, FERPLUS8
@@ -44,6 +46,31 @@ def test_an_unsure_face_is_gray_and_has_one_line_more(astronaut_pixels):
     assert tuple(gray[100, 200]) == UNSURE_COLOR
     changed = [np.flatnonzero((picture != astronaut_pixels).any(axis=(1, 2))) for picture in (drawn, gray)]
     assert changed[1].max() > changed[0].max() + 10
+
+
+def test_several_faces_are_numbered_and_one_is_not(monkeypatch):
+    told = []
+    real = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", lambda *a, **k: told.append(a[2]) or real(*a, **k))
+    pixels = np.zeros((400, 600, 3), np.uint8)
+    (left,), (right,) = result_for(Box(20, 20, 120, 120)).faces, result_for(Box(300, 20, 400, 120)).faces
+    draw_faces(pixels, ImageResult((left, dataclasses.replace(right, unsure=True)), 600, 400, "m"))
+    assert ("1 · happiness" in told, "2 · unsure" in told) == (True, True)
+    told.clear()
+    draw_faces(pixels, ImageResult((left,), 600, 400, "m"))
+    assert told[0] == "happiness"
+
+
+def test_no_panel_hides_another_where_there_is_room(monkeypatch):
+    """Below, above, left, and right at the top are others; right of it, at the bottom, there is room."""
+    panels, real = [], draw._draw_panel
+    monkeypatch.setattr(draw, "_draw_panel", lambda *words: panels.append(real(*words)) or panels[-1])
+    boxes = [Box(0, 150, 120, 270), Box(0, 280, 120, 390), Box(0, 20, 120, 140), Box(130, 90, 230, 190)]
+    faces = tuple(result_for(box).faces[0] for box in boxes)
+    draw_faces(np.zeros((400, 600, 3), np.uint8), ImageResult(faces, 600, 400, "m"))
+    for box in boxes:
+        assert draw._shared_area(panels[0], box) == 0
+    assert panels[0].x1 == boxes[0].x2
 
 
 def test_a_tiny_picture_can_be_drawn_on():

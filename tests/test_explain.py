@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from mien.explain import (
 )
 from mien.inference.analyzer import Analyzer
 from mien.model_card import FER2013_CROP
-from mien.results import Box, Face, ImageResult
+from mien.results import Box, Emotions, Face, FaceResult, ImageResult
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,17 @@ def test_maps_are_drawn_on_a_picture_that_is_too_long_for_opencv():
     assert (drawn[0] == drawn[1][:, -200:]).all()
     assert (drawn[0] != 90).any()
     assert (drawn[1][:, :39_800] == 90).all()
+
+
+def test_drawing_takes_no_more_memory_than_some_copies_of_the_picture():
+    picture = np.zeros((3000, 4000, 3), np.uint8)
+    face = Face(Box(1000, 1000, 1100, 1100), 1.0)
+    found = FaceResult(face, Emotions(("anger", "neutral"), (0.9, 0.1)))
+    result = ImageResult((found,), 4000, 3000, "m")
+    explanation = Explanation(face, "anger", np.zeros((1, 48, 48), np.uint8), np.ones((48, 48), np.float32))
+    tracemalloc.start()
+    try:
+        draw_explanations(picture, result, [explanation], FER2013_CROP)
+        assert tracemalloc.get_traced_memory()[1] < 4 * picture.nbytes
+    finally:
+        tracemalloc.stop()

@@ -47,7 +47,7 @@ def test_cards_older_than_the_verdict_can_be_read():
     assert card.heads[0].is_unsure(0.1) is None
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 1}', '{"version": 1, "crop": 3, "heads": []}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '"card"', '{"version": 1}', '{"version": 1, "crop": 3, "heads": []}'])
 def test_damaged_card_names_the_file(text):
     with pytest.raises(WeightsError, match=r"^x\.onnx: its model card cannot be read"):
         ModelCard.from_json(text, file="x.onnx")
@@ -62,3 +62,22 @@ def test_card_of_another_version_says_so():
 def test_channels_follow_the_colour():
     assert FER2013_CROP.channels == 1
     assert CropSpec(64, "rgb", FER2013_CROP.landmarks, FER2013_CROP.box).channels == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"heads": []}, "it has no head"),
+        ({"heads": [{"task": "softmax"}]}, "the task of head fer7 is 'softmax', not one of single, multi, gate"),
+        ({"heads": [{"temperature": 0}]}, "the temperature of head fer7 is 0.0, not over 0"),
+        ({"heads": [{"temperature": float("nan")}]}, "the temperature of head fer7 is nan"),
+        ({"heads": [{"thresholds": [0.5]}]}, "head fer7 has 1 thresholds for 2 labels"),
+        ({"crop": {"color": "bgr"}}, "the crop's color is 'bgr', not one of gray, rgb"),
+    ],
+)
+def test_a_card_that_would_give_wrong_answers_is_refused(change, text):
+    content = json.loads(CARD.to_json())
+    heads = [content["heads"][0] | head for head in change.get("heads", content["heads"])]
+    content |= {"heads": heads, "crop": content["crop"] | change.get("crop", {})}
+    with pytest.raises(WeightsError, match=rf"^x\.onnx: its model card cannot be read \({text}"):
+        ModelCard.from_json(json.dumps(content), file="x.onnx")

@@ -66,6 +66,8 @@ def blur_faces(picture: NDArray[np.uint8], result: ImageResult) -> NDArray[np.ui
 def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
     """Draw boxes, labels and bars of the three most probable emotions; a face of unsure answer is gray and says so.
 
+    Several faces are numbered from 1 in the order of the result, as in the tables of `mien analyze` and `mien explain`.
+
     Args:
         picture: (height, width, 3) uint8 RGB, upright, the one that was analysed.
         result: its faces.
@@ -80,8 +82,9 @@ def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
         box = found.face.box
         width = max(round(max(canvas.size) / 400), 2)
         draw.rectangle((box.x1, box.y1, box.x2, box.y2), outline=(*_frame_color(found), 255), width=width)
-    for found in result:
-        taken.append(_draw_panel(draw, found, canvas.size, taken))
+    for number, found in enumerate(result, 1):
+        prefix = f"{number} · " if len(result) > 1 else ""
+        taken.append(_draw_panel(draw, found, prefix, canvas.size, taken))
     return canvas
 
 
@@ -93,39 +96,48 @@ def _frame_color(found: FaceResult) -> tuple[int, int, int]:
     return UNSURE_COLOR if found.unsure else _color(found.emotions.top)
 
 
-def _draw_panel(draw: ImageDraw.ImageDraw, found: FaceResult, size: tuple[int, int], taken: list[Box]) -> Box:
+def _draw_panel(
+    draw: ImageDraw.ImageDraw, found: FaceResult, prefix: str, size: tuple[int, int], taken: list[Box]
+) -> Box:
     box = found.face.box
     text_size = max(min(max(box.width / 7, 10), max(size) / 28), 8)  # readable, and in proportion
     font = ImageFont.load_default(text_size)
-    rows = found.emotions.ranked(BARS)
+    rows = [(label, value, label) for label, value in found.emotions.ranked(BARS)]
+    if prefix and not found.unsure:  # the number stands in the first line, whichever that is
+        rows[0] = (*rows[0][:2], prefix + rows[0][0])
     pad, line = text_size * 0.4, text_size * 1.25
-    label_width = max(font.getlength(f"{label} 100%") for label, _ in rows)
+    label_width = max(font.getlength(f"{text} 100%") for *_, text in rows)
     above = line if found.unsure else 0.0
     panel = _free_place(box, label_width + 2 * pad, above + line * len(rows) + pad, size, taken)
     draw.rectangle((panel.x1, panel.y1, panel.x2, panel.y2), fill=(20, 20, 24, 190))
     if found.unsure:
         middle = panel.y1 + pad / 2 + line / 2
-        draw.text((panel.x1 + pad + 2, middle), "unsure", font=font, fill=(*UNSURE_COLOR, 255), anchor="lm")
-    for number, (label, value) in enumerate(rows):
+        draw.text((panel.x1 + pad + 2, middle), f"{prefix}unsure", font=font, fill=(*UNSURE_COLOR, 255), anchor="lm")
+    for number, (label, value, text) in enumerate(rows):
         top = panel.y1 + pad / 2 + above + number * line
         bar = (panel.width - 2 * pad) * value
         draw.rectangle(
             (panel.x1 + pad, top + line * 0.08, panel.x1 + pad + bar, top + line * 0.92),
             fill=(*_color(label), 170),
         )
-        draw.text((panel.x1 + pad + 2, top + line / 2), label, font=font, fill=(255, 255, 255, 255), anchor="lm")
+        draw.text((panel.x1 + pad + 2, top + line / 2), text, font=font, fill=(255, 255, 255, 255), anchor="lm")
         percent = f"{value:.0%}"
         draw.text((panel.x2 - pad, top + line / 2), percent, font=font, fill=(255, 255, 255, 255), anchor="rm")
     return panel
 
 
 def _free_place(box: Box, width: float, height: float, size: tuple[int, int], taken: list[Box]) -> Box:
-    # Below, above, right or left of the face, whichever hides least of the other faces and of what is drawn already.
+    # Below, above, right or left of the face, at either end, whichever hides least of the other faces and of what is
+    # drawn already.
     places = [
         (box.x1, box.y2),
         (box.x1, box.y1 - height),
         (box.x2, box.y1),
         (box.x1 - width, box.y1),
+        (box.x2 - width, box.y2),
+        (box.x2 - width, box.y1 - height),
+        (box.x2, box.y2 - height),
+        (box.x1 - width, box.y2 - height),
     ]
     candidates = []
     for order, (x, y) in enumerate(places):

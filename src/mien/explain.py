@@ -165,7 +165,7 @@ def draw_explanations(
     Returns:
         A new RGB picture of the same size, with boxes and labels.
     """
-    canvas = picture.astype(np.float64)
+    canvas = picture.copy()
     height, width = picture.shape[:2]
     for each in explanations:
         to_unit = crop_transform(each.face, spec)
@@ -183,8 +183,8 @@ def draw_explanations(
         )
         share = placed[..., 3:] / 255
         part = canvas[top:bottom, left:right]
-        part[:] = part * (1 - share) + placed[..., :3] * share
-    return draw_faces(canvas.round().astype(np.uint8), result)
+        part[:] = (part * (1 - share) + placed[..., :3] * share).round()
+    return draw_faces(canvas, result)
 
 
 def region_shares(heat: NDArray[np.float32], spec: CropSpec) -> dict[str, float]:

@@ -7,7 +7,7 @@ meaning.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mien.errors import WeightsError, unknown_name
 
@@ -17,6 +17,7 @@ CARD_KEY = "mien_card"
 CARD_VERSION = 1
 
 Task = Literal["single", "multi", "gate"]
+Color = Literal["gray", "rgb"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class CropSpec:
     """
 
     size: int
-    color: Literal["gray", "rgb"]
+    color: Color
     landmarks: tuple[tuple[float, float], ...]
     box: tuple[float, float, float]
 
@@ -157,7 +158,7 @@ class ModelCard:
                 )
             crop = content.pop("crop")
             heads = content.pop("heads")
-            return cls(
+            card = cls(
                 heads=tuple(
                     Head(
                         name=head["name"],
@@ -179,7 +180,24 @@ class ModelCard:
                 ),
                 **content,
             )
-        except (KeyError, TypeError, ValueError) as error:
+            _check(card)
+            return card
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(
                 f"{file}: its model card cannot be read ({error}); export the model again with `mien export`"
             ) from error
+
+
+def _check(card: ModelCard) -> None:
+    # What would otherwise give wrong probabilities in silence.
+    if not card.heads:
+        raise ValueError("it has no head")
+    if card.crop.color not in get_args(Color):
+        raise ValueError(f"the crop's color is {card.crop.color!r}, not one of {', '.join(get_args(Color))}")
+    for head in card.heads:
+        if head.task not in get_args(Task):
+            raise ValueError(f"the task of head {head.name} is {head.task!r}, not one of {', '.join(get_args(Task))}")
+        if not 0 < head.temperature < float("inf"):
+            raise ValueError(f"the temperature of head {head.name} is {head.temperature}, not over 0")
+        if head.thresholds is not None and len(head.thresholds) != len(head.labels):
+            raise ValueError(f"head {head.name} has {len(head.thresholds)} thresholds for {len(head.labels)} labels")

@@ -173,9 +173,11 @@ def test_wrong_usage_is_told_before_any_work(mien, folder, words, code, text):
 def test_a_single_bad_picture(mien, tmp_path, name, content, text):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    code, _, err = mien("analyze", tmp_path / name)
+    code, out, err = mien("analyze", tmp_path / name)
     assert code == 1
     assert f"{name}: {text}" in err
+    assert "the rest" not in err  # there is none, and no table of it
+    assert "probability" not in out
 
 
 def test_the_limit_on_pixels(mien, astronaut):

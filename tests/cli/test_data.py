@@ -121,10 +121,13 @@ def test_rename_says_what_it_would_do_and_does_it(run, tmp_path: Path, pngs) -> 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("prepare", "x", "-l", "folder", "-o", "y"), "unknown layout 'folder'"),
+        (("prepare", "x", "-l", "folder", "-o", "y.parquet"), "unknown layout 'folder'"),
+        (("prepare", "x", "-l", "folders", "-o", "y.csv"), "y.csv: the table is a Parquet file; .* such as y.parquet"),
         (("split", "x", "-o", "y", "--together", "person"), "unknown way to keep pictures together 'person'"),
-        (("split", "x", "-o", "y", "--shares", "1/2"), "'1/2' are no shares"),
-        (("merge", "x", "-o", "y", "--labels", "fer8"), "unknown label set 'fer8'"),
+        (("split", "x", "-o", "y.parquet", "--shares", "1/2"), "'1/2' are no shares"),
+        (("split", "x", "-o", "y"), "--output y: the table is a Parquet file"),
+        (("merge", "x", "-o", "y.parquet", "--labels", "fer8"), "unknown label set 'fer8'"),
+        (("merge", "x", "-o", "y"), "--output y: the table is a Parquet file"),
     ],
 )
 def test_wrong_usage_exits_with_2(run, arguments: tuple[str, ...], text: str) -> None:

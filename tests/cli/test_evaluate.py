@@ -43,6 +43,17 @@ def test_every_truth_with_and_without_repeats(mien, small_fer2013, tmp_path):
     assert float(rows[0]["accuracy_low"]) < float(rows[0]["accuracy"]) < float(rows[0]["accuracy_high"])
 
 
+def test_the_tables_fit_a_terminal_of_80_columns(mien, small_fer2013, tmp_path):
+    """No figure and no heading is cut off, whatever the head."""
+    code, out, _ = mien("evaluate", "mien-nano", small_fer2013, "--head", "multilabel8", "-o", tmp_path / "f.csv")
+    assert (code, "…" in out, "--output DIR" in out) == (0, False, False)  # --output has been given
+    assert re.search(r"right answer +n +macro F1 +micro F1 +mAP +Hamming +ranking +ECE", out)
+    assert "multilabel8:" in out
+    code, out, _ = mien("evaluate", "mien-nano", "mien-compact", small_fer2013)
+    assert (code, "…" in out) == (0, False)
+    assert re.search(r"^accuracy +0\.\d{4} +0\.\d{4} +[+-]0\.\d{4} +[+-]0\.\d{4} to [+-]0\.\d{4} ", out, re.MULTILINE)
+
+
 def test_the_shipped_model_is_as_good_as_its_card_says(public_test):
     session = Session(emotion_model("mien-compact"))
     for head, least in (("fer7", 0.68), ("ferplus8", 0.84)):

@@ -19,6 +19,21 @@ def test_the_explained_picture_is_written(mien, astronaut, tmp_path):
         assert (np.asarray(picture) != np.asarray(before.convert("RGB"))).any()
 
 
+def test_without_a_face_nothing_is_said_to_be_explained(mien, tmp_path):
+    Image.new("RGB", (100, 100)).save(tmp_path / "blank.png")
+    code, out, _ = mien("explain", tmp_path / "blank.png", "-d", "haar", "--output", tmp_path / "why.png")
+    assert (code, out.count("\n")) == (0, 1)
+    assert "so there is nothing to explain" in out
+    assert (tmp_path / "why.png").is_file()
+
+
+def test_an_unsure_answer_is_called_so(mien, astronaut, tmp_path, monkeypatch):
+    monkeypatch.setattr("mien.model_card.Head.is_unsure", lambda *_: True)
+    words = ("explain", astronaut, "-d", "haar", "--method", "occlusion", "--output", tmp_path / "why.png")
+    assert "face 1: unsure, happiness" in mien(*words)[1]
+    assert "face 1: anger" in mien(*words, "--label", "anger")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,4 +1,5 @@
 import pytest
+import typer
 
 from mien import cli
 
@@ -9,6 +10,23 @@ def test_help_names_every_command(mien):
     for command in ("analyze", "models", "evaluate", "train", "export"):
         assert command in out
         assert mien(command, "--help")[0] == 0
+
+
+def every_command(command, *words):
+    for name, each in getattr(command, "commands", {}).items():
+        yield from every_command(each, *words, name)
+    yield pytest.param(command, words, id=" ".join(("mien", *words)))
+
+
+@pytest.mark.parametrize(("command", "words"), list(every_command(typer.main.get_command(cli.app))))
+def test_help_is_neither_cut_off_nor_broken(mien, monkeypatch, command, words):
+    """The end of a line within a later paragraph is kept by typer, and falls in the middle of a narrow terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = mien(*words, "--help")
+    assert (code, "…" in out) == (0, False)
+    _, *paragraphs = (command.help or "").split("\n\n")
+    assert [text for text in paragraphs if "\n" in text.strip()] == []
+    assert [option.name for option in command.params if not option.help] == []
 
 
 def test_version(mien):

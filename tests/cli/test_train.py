@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -61,5 +62,8 @@ def test_train_export_and_use(mien, astronaut, shared, tmp_path):
     code, out, err = mien("compare", run, "--output", tmp_path / "compared")
     assert code == 0, err
     head, row = [line.split() for line in out.splitlines() if line[:1].strip()][:2]
-    assert (head[:2], row[:2]) == (["model", "split"], ["tiny", "test"])
+    assert (head[:3], row[:2]) == (["model", "scored", "on"], ["tiny", "fer7,"])
+    assert "of test" in out
+    assert re.fullmatch(r"\d+\.\d\d", row[-1])  # no value loses a digit, and no column its name
+    assert (head[-3:], "…" in out) == (["size", "work", "ms"], False)
     assert (tmp_path / "compared" / "comparison.png").is_file()

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mien.data import duplicates
 from mien.data.duplicates import find_duplicates, fingerprints, near_repeated_in, training_rank
 from mien.data.samples import read_samples
 from mien.inference.image import read_picture
@@ -147,3 +148,19 @@ def test_fer2013s_private_test_stands_in_training(shared: Path) -> None:
     assert also_in_training("PublicTest", groups.exact) == 280
     assert also_in_training("PrivateTest", groups.near) == 635
     assert also_in_training("PublicTest", groups.near) == 620
+
+
+def test_of_many_like_one_another_each_is_compared_once(pictures, monkeypatch) -> None:
+    draw = np.random.default_rng(0)
+    film = [np.clip(pictures[0] + draw.normal(0, 3, (48, 48, 1)), 0, 255).astype(np.uint8) for _ in range(60)]
+    compared = []
+    real = duplicates._correlation
+
+    def count(*arguments) -> float:
+        compared.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(duplicates, "_correlation", count)
+    found = find_duplicates(fingerprints([*pictures, *film]))
+    assert found.near == [(0, *range(48, 108))]
+    assert len(compared) < 2 * len(film)  # and not the 1,830 pairs that there are

@@ -31,3 +31,12 @@ def test_a_range_of_nothing_does_not_divide_by_zero() -> None:
 def test_an_unknown_split(make_table) -> None:
     with pytest.raises(UsageError, match="unknown split 'train': it is one of Training, PublicTest, PrivateTest"):
         fit_scaling(make_table(), "train")
+
+
+def test_gray_crops_of_colour_pictures_are_scaled_by_luma_and_not_by_red() -> None:
+    scaling = Scaling("train", (100.0, 0.0, 0.0), (200.0, 255.0, 255.0))  # luma from 29.9 to 238.6
+    crops = np.array([29, 60, 239], np.uint8).reshape(3, 1, 1, 1)
+    assert scaled(crops, scaling).ravel() == pytest.approx([0, (60 - 29.9) / (238.555 - 29.9), 1], abs=1e-6)
+    gray = Scaling("train", (17.0,) * 3, (203.0,) * 3)
+    every = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    assert np.array_equal(scaled(every, gray), scaled(every, Scaling("train", (17.0,), (203.0,))))

@@ -35,6 +35,11 @@ def test_reading_is_by_row_group_and_split(faces, make_table, monkeypatch) -> No
     assert list(table.records(splits=["nowhere"])) == []
 
 
+def test_ten_zeros_are_votes_of_nobody(faces, make_table) -> None:
+    table = make_table([replace(faces[0], votes=(0.0,) * 10), faces[1]])
+    assert [record.votes is None for record in table.records()] == [True, False]
+
+
 def test_row_groups_end_at_a_number_of_bytes(faces, make_table, monkeypatch) -> None:
     monkeypatch.setattr(writing, "GROUP_BYTES", 5000)
     table = make_table()

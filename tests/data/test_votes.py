@@ -68,3 +68,8 @@ def test_distribution_sums_to_one_without_single_votes() -> None:
     assert shares[FERPLUS8.index("anger")] == pytest.approx(0.75)
     assert shares[FERPLUS8.index("sadness")] == 0
     assert shares.sum() == pytest.approx(1)
+
+
+def test_ten_zeros_are_nobodys_votes_and_not_neutral() -> None:
+    assert plurality(votes())[0] == MISSING
+    assert majority(votes())[0] == MISSING

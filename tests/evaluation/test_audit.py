@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import fisher_exact
 
 from mien.errors import UsageError
-from mien.evaluation.audit import audit
+from mien.evaluation.audit import LEVEL, audit
 from mien.evaluation.groups import in_three
 from mien.evaluation.predictions import Predictions
 
@@ -62,3 +62,16 @@ def test_a_column_that_is_not_there_or_too_fine():
 def test_three_parts_keep_equal_values_together():
     assert in_three(np.arange(9.0)).tolist() == ["low"] * 3 + ["middle"] * 3 + ["high"] * 3
     assert set(in_three(np.ones(5)).tolist()) == {"low"}
+
+
+@pytest.mark.parametrize(("groups", "others", "tests"), [(2, 0, 1), (3, 0, 3), (3, 4, 15), (2, 4, 7)])
+def test_the_gap_that_would_show_shows_four_times_out_of_five(groups, others, tests):
+    draw = np.random.default_rng(0)
+    rows = np.arange(1000)
+    place = np.where(rows < 200, "a", np.where((rows < 600) | (groups == 2), "b", "c"))
+    chance = {f"chance {number}": draw.integers(0, 3, 1000).astype(str) for number in range(others)}
+    gap = audit(grouped({"place": place, **chance}, rows % 10 < 7))[0].detectable
+    ours, theirs = draw.binomial(200, 0.7 - 0.8 * gap, 300), draw.binomial(800, 0.7 + 0.2 * gap, 300)
+    # What is corrected has to be below the level: the smallest of several, alone, times their number.
+    p = [fisher_exact([[a, 200 - a], [b, 800 - b]]).pvalue for a, b in zip(ours, theirs, strict=True)]
+    assert 0.72 < np.mean(np.array(p) * tests < LEVEL) < 0.86

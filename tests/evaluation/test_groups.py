@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from mien.errors import DataError, UsageError
+from mien.evaluation import groups as groups_module
 from mien.evaluation.groups import REPEATED, column_groups, quality_groups, repeated_group
 
 
@@ -83,3 +86,19 @@ def test_the_same_name_twice_in_a_split_is_refused(table):
     write(content.set_column(0, content.field(0), [again]))
     with pytest.raises(DataError, match=r"names of pictures repeat, such as 0\.png; prepare or merge the table anew"):
         column_groups(path, IDS[:5], split="test")
+
+
+def test_quality_is_the_same_in_blocks(drawn_samples, monkeypatch):
+    whole = quality_groups(drawn_samples)
+    monkeypatch.setattr(groups_module, "BLOCK", 7)
+    in_blocks = quality_groups(drawn_samples)
+    assert all((whole[name] == in_blocks[name]).all() for name in whole)
+
+
+def test_quality_of_many_pictures_does_not_make_floats_of_all(drawn_samples):
+    many = drawn_samples.take(np.arange(6000) % len(drawn_samples))
+    tracemalloc.start()
+    quality_groups(many)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 * many.crops.nbytes  # all as floats, twice, are sixteen times as much

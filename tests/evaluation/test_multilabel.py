@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.evaluation.metrics import measure
 from mien.evaluation.multilabel import NEVER, fit_gate_threshold, fit_thresholds, gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
 
@@ -152,3 +153,17 @@ def test_the_threshold_of_a_gate_weighs_both_sides_alike():
 
     assert balanced(threshold) == pytest.approx(max(balanced(at) for at in scores[:, 0]))
     assert threshold > fit_thresholds(scores, targets[:, None])[0]
+
+
+def test_one_label_alone_is_measured_as_one_of_several():
+    targets, scores = np.array([[True], [True], [False], [False]]), np.array([[0.9], [0.2], [0.6], [0.1]])
+    found = measure(
+        Predictions(np.arange(4).astype(str), targets, scores, ("happiness",), "m", task="multi", thresholds=(0.15,)),
+        resamples=50,
+    )
+    values = {name: each.value for name, each in found.items()}
+    at_half = {"hamming_loss": 0.5, "subset_accuracy": 0.5, "micro_f1": 0.5, "macro_f1": 0.5, "sample_f1": 0.5}
+    assert {name: values[name] for name in at_half} == at_half
+    assert (values["precision/happiness"], values["recall/happiness"], values["said_cardinality"]) == (0.5, 0.5, 0.5)
+    assert values["tuned_f1/happiness"] == values["tuned_macro_f1"] == pytest.approx(0.8)
+    assert all(each.low <= each.high for each in found.values())

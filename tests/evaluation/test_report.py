@@ -11,6 +11,8 @@ from mien.evaluation.predictions import Predictions
 from mien.evaluation.report import Findings, save_plots, write_report
 from mien.evaluation.robustness import DetectorError, RobustnessRow
 from mien.evaluation.summary import score_predictions
+from mien.inference.session import Session
+from mien.inference.weights import emotion_model
 from mien.labels import FER7
 
 
@@ -107,6 +109,18 @@ def test_of_another_tools_predictions_only_what_is_known_is_said(made, tmp_path)
     for page, there, absent in ((pages["ours"], ours, other), (pages["other"], other, ours)):
         assert [text for text in there if text not in page] == []
         assert [text for text in absent if text in page] == []
+
+
+def test_on_the_pictures_that_fitted_it_a_report_says_so(made, tmp_path):
+    card = Session(emotion_model("mien-compact")).card  # its figures are on PublicTest
+    pages = {}
+    for split in ("PublicTest", "PrivateTest"):
+        scored = score_predictions(replace(made, split=split), resamples=10)
+        write_report(Findings(scored, card=card), tmp_path / f"{split}.html")
+        pages[split] = (tmp_path / f"{split}.html").read_text(encoding="utf-8")
+        assert "fitted on validation pictures (PublicTest)." in pages[split]
+    assert "the very same pictures" in pages["PublicTest"]
+    assert "the very same pictures" not in pages["PrivateTest"]
 
 
 def test_pictures_whose_names_repeat_are_not_shown(made, drawn_samples):

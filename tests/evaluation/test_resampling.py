@@ -1,11 +1,14 @@
 """Metrics of resamples against scikit-learn's on the pictures that were drawn, one resample after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from mien.evaluation import resampling
 from mien.evaluation.against_votes import compare_with_votes
 from mien.evaluation.metrics import measure, metrics_of
 from mien.evaluation.predictions import Predictions
@@ -98,3 +101,41 @@ def test_a_gate_is_scored_where_all_or_none_are_faces(faces):
     found = measure(Predictions(np.arange(60).astype(str), targets, scores, ("face",), "m", task="gate"), resamples=50)
     assert found["accuracy"].low < found["accuracy"].value < found["accuracy"].high
     assert "roc_auc" not in found
+
+
+@pytest.mark.parametrize("task", ["single", "gate"])
+def test_a_resample_of_one_class_has_no_roc_area_rather_than_one_of_zero(task):
+    other = np.arange(7) == 6  # a third of the resamples miss it
+    scores = np.where(other[:, None], [[0.1, 0.9]], [[0.9, 0.1]])
+    if task == "single":
+        found = measure(Predictions(np.arange(7).astype(str), other.astype(int), scores, ("a", "b"), "m"))
+    else:
+        gate = Predictions(np.arange(7).astype(str), ~other[:, None], scores[:, :1], ("face",), "m", task="gate")
+        found = measure(gate)
+    assert (found["roc_auc"].value, found["roc_auc"].low, found["roc_auc"].high) == (1, 1, 1)
+
+
+def test_pictures_of_one_class_that_are_all_right_have_a_kappa_of_zero_and_an_interval():
+    scores = np.tile([0.9, 0.1], (5, 1))
+    found = measure(Predictions(np.arange(5).astype(str), np.zeros(5, int), scores, ("a", "b"), "m"), resamples=20)
+    assert (found["kappa"].value, found["kappa"].low, found["kappa"].high) == (0, 0, 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_resample_without_votes_is_left_out():
+    predictions = single(4, count=12)
+    votes = np.full((12, 10), np.nan, np.float32)
+    votes[3:5] = [[0, 8, 2, 0, 0, 0, 0, 0, 0, 0], [6, 2, 2, 0, 0, 0, 0, 0, 0, 0]]
+    found = Statistics(replace(predictions, votes=votes))(np.array([[2.0] * 3 + [0.0] * 2 + [1.0] * 7, [1.0] * 12]))
+    for name in ("vote_cross_entropy", "annotator_accuracy", "human_accuracy", "entropy_correlation"):
+        assert np.isnan(found[name]).tolist() == [True, False]
+
+
+def test_of_many_pictures_fewer_resamples_come_together_and_they_are_the_same(monkeypatch):
+    together = np.concatenate(list(draw_weights(40, resamples=12, seed=3)))
+    monkeypatch.setattr(resampling, "MOST_WEIGHTS", 200)
+    parts = list(draw_weights(40, resamples=12, seed=3))
+    assert [len(part) for part in parts] == [5, 5, 2]
+    assert (np.concatenate(parts) == together).all()
+    monkeypatch.setattr(resampling, "MOST_WEIGHTS", 10)
+    assert [len(part) for part in draw_weights(40, resamples=2, seed=3)] == [1, 1]

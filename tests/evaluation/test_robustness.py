@@ -1,5 +1,8 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien.errors import DataError
 from mien.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
@@ -80,3 +83,15 @@ def test_some_are_drawn_in_order(drawn_samples):
     assert some.ids.tolist() == sorted(some.ids.tolist())
     assert draw_some(drawn_samples, 10).ids.tolist() == some.ids.tolist()
     assert draw_some(drawn_samples, 100) is drawn_samples
+
+
+def test_jpeg_of_colours_is_that_of_everybody_else(astronaut_pixels):
+    face = np.ascontiguousarray(astronaut_pixels[60:204, 150:294][::3, ::3])
+    (jpeg,) = (each for each in CORRUPTIONS if each.name == "JPEG")
+    for strength, quality in enumerate(jpeg.strengths):
+        content = BytesIO()
+        Image.fromarray(face).save(content, "JPEG", quality=int(quality))
+        expected = np.asarray(Image.open(content)).astype(int)
+        (found,) = corrupt(face.transpose(2, 0, 1)[None], jpeg, strength)
+        # Libraries round differently; colours in the wrong order are off by several gray levels.
+        assert np.abs(found.transpose(1, 2, 0) - expected).mean() < 1

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
         ("optimiser.rate=0.01..0.3:log", Searched("optimiser.rate", low=0.01, high=0.3, log=True)),
         ("loop.batch=16..64", Searched("loop.batch", low=16, high=64, whole=True)),
         ("model.dropout=0.1|0.4", Searched("model.dropout", choices=("0.1", "0.4"))),
+        ("start=../a|../b", Searched("start", choices=("../a", "../b"))),
     ],
 )
 def test_what_to_search_is_written_on_the_command_line(text, expected):
@@ -57,6 +58,24 @@ def test_a_sweep_runs_goes_on_and_leaves_its_record(tmp_path, table, recipe_file
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     assert not list(output.glob("trial-*/checkpoints"))
     assert len({row["optimiser.rate"] for row in rows}) == 3  # a resumed sweep draws what is new
+
+
+def test_machines_that_begin_together_try_other_values(tmp_path, table, recipe_file):
+    keys, values = (parse_search("optimiser.rate=1e-3..1e-2"),), ["loop.epochs=1"]
+    storage, of_the_other = f"sqlite:///{tmp_path / 'shared.db'}", []
+
+    def other_machine():
+        if not of_the_other:  # it begins while the first trial of this one runs: no trial has ended yet
+            of_the_other.append(None)
+            sweep(recipe_file(), table, keys, tmp_path / "b", trials=2, changes=values, storage=storage)
+
+    class Begins(list):
+        def __iter__(self):
+            other_machine()
+            return super().__iter__()
+
+    study = sweep(recipe_file(), table, keys, tmp_path / "a", trials=3, changes=Begins(values), storage=storage)
+    assert len({trial.params["optimiser.rate"] for trial in study.trials}) == len(study.trials) >= 3
 
 
 @pytest.mark.filterwarnings("error::optuna.exceptions.ExperimentalWarning")

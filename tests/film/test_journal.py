@@ -116,3 +116,41 @@ def test_what_is_lost_stands_between_the_frames(tmp_path):
         journal.end("a.mp4", ["its end"])
     with Journal(tmp_path / "j", RUN) as journal:
         assert journal.films["a.mp4"].problems == ("a frame", "its end")
+
+
+def test_a_film_goes_on_though_another_one_came_between(tmp_path):
+    # A film that failed, one that was interrupted, and the same command again.
+    with Journal(tmp_path / "j", RUN) as journal:
+        for film, count in (("a.mp4", 3), ("b.mp4", 2)):
+            journal.begin(film, STAMP)
+            for index in range(count):
+                journal.write(frame(index))
+    with Journal(tmp_path / "j", RUN) as journal:
+        for film, first, last in (("a.mp4", 3, 5), ("b.mp4", 2, 4)):
+            assert journal.begin(film, STAMP).frames == first
+            for index in range(first, last):
+                journal.write(frame(index))
+            journal.lose(f"a frame of {film}")
+        journal.end("a.mp4")
+        assert [result.index for result in journal.all_frames()] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    with Journal(tmp_path / "j", RUN) as journal:
+        assert [result.index for result in journal.all_frames()] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+        assert {film: (state.ended, state.problems) for film, state in journal.films.items()} == {
+            "a.mp4": (True, ("a frame of a.mp4",)),
+            "b.mp4": (False, ("a frame of b.mp4",)),
+        }
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"j: cannot be written .*; make room"):
+            write(tmp_path / "j", 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with Journal(tmp_path / "j", RUN) as journal:
+        known = journal.films["a.mp4"].frames
+        assert 0 < known < 100
+        assert [result.index for result in journal.frames("a.mp4")] == list(range(known))

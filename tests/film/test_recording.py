@@ -111,3 +111,18 @@ def test_what_was_lost_before_a_stop_is_not_forgotten(analyzer, frames, tmp_path
     assert [result.index for result in results] == [number for number in range(40) if number != 3]
     assert len(state.problems) == 1
     assert "003.png: is not a picture" in state.problems[0]
+
+
+def test_a_folder_of_pictures_changes_with_its_pictures_and_not_with_what_lies_beside_them(analyzer, frames, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(frames[:30]):
+        cv2.imwrite(str(folder / f"{number:03d}.png"), picture[..., ::-1])
+    with pytest.raises(Stopped):
+        record(analyzer, tmp_path / "j", folder, stop_after=10)
+    (folder / "faces.csv").write_text("written beside the frames")
+    with pytest.raises(Stopped):
+        record(analyzer, tmp_path / "j", folder, stop_after=20)
+    cv2.imwrite(str(folder / "002.png"), frames[3][..., ::-1])
+    with pytest.raises(mien.UsageError, match="has changed since its first"):
+        record(analyzer, tmp_path / "j", folder)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,6 +85,16 @@ def test_more_people_make_it_taller_up_to_a_point(tmp_path):
 def test_a_film_without_a_face_and_one_of_a_single_frame(tmp_path):
     assert draw(film([], 10), tmp_path / "0.png").size
     assert draw(film([1], 1), tmp_path / "1.png").size
+
+
+def test_who_is_seen_for_a_moment_has_dots_and_a_face(tmp_path):
+    results = film([1])
+    results = [result if index == 0 else replace(result, faces=()) for index, result in enumerate(results)]
+    results[-1] = replace(results[-1], events=(Event(1, "anger", 0, 0, 0, 0.9),))
+    picture = draw(results, tmp_path / "p.png")
+    assert near(picture, (255, 0, 255)).sum() > 40 * 40
+    dots = near(picture, COLORS["neutral"])[: picture.shape[0] * 3 // 4, : picture.shape[1] // 8]
+    assert dots.sum() >= 4
 
 
 def test_another_ending(tmp_path):

@@ -1,4 +1,5 @@
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -118,3 +119,16 @@ def test_whole_takes_fer2013_files_as_they_are(public_test):
 def test_too_large_a_picture():
     with pytest.raises(mien.PictureError, match="megapixels"):
         mien.Analyzer(detector="haar", max_pixels=100).analyze(np.zeros((60, 60, 3), np.uint8))
+
+
+def test_pictures_that_come_one_after_the_other_are_not_kept(analyzer):
+    seen = []
+
+    def pictures():
+        for _ in range(4):
+            assert all(picture() is None for picture in seen[:-1])  # the last one is still in the caller's hand
+            picture = np.zeros((60, 60, 3), np.uint8)
+            seen.append(weakref.ref(picture))
+            yield picture
+
+    assert [result.source for result in analyzer.analyze_many(pictures())] == [None] * 4

@@ -1,3 +1,5 @@
+import os
+import shutil
 import threading
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from mien.errors import UsageError, WeightsError
 from mien.inference import weights
 from mien.inference.detectors import Haar, Whole, YuNet, open_detector
 from mien.inference.image import read_picture
+from mien.inference.lending import Lending
 from mien.model_card import FER2013_CROP
 from mien.results import Box
 
@@ -141,3 +144,39 @@ def test_a_damaged_yunet_is_named(tmp_path):
     bad.write_bytes(b"no network")
     with pytest.raises(WeightsError, match=r"yunet\.onnx: OpenCV cannot open it"):
         YuNet(bad)
+
+
+def test_equally_sure_faces_come_in_one_order():
+    boxes = np.array([[50, 10, 30, 30], [5, 60, 40, 40], [5, 10, 30, 30], [90, 90, 24, 24]])
+    windows = np.array([4, 4, 4, 9])
+    seen = []
+    for order in ([0, 1, 2, 3], [2, 1, 0, 3], [3, 1, 0, 2]):
+
+        class Cascade:
+            def detectMultiScale2(self, picture, order=order, **options):
+                return boxes[order], windows[order]
+
+        haar = Haar()
+        haar._cascades = Lending(Cascade)
+        seen.append([face.box for face in haar.find_faces(np.zeros((120, 120, 3), np.uint8))])
+    assert seen[0] == seen[1] == seen[2]
+    assert seen[0][0] == Box(90, 90, 114, 114)
+
+
+def test_folders_whose_names_opencv_cannot_open(shared, tmp_path, monkeypatch, astronaut_pixels):
+    # Not UTF-8 here, any letter beyond ASCII on Windows.
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this disk has no such names")
+    expected = [detector.find_faces(astronaut_pixels)[0] for detector in (Haar(), YuNet(yunet_in(shared)))]
+    shutil.copy(yunet_in(shared), folder)
+    shutil.copy(os.path.join(cv2.data.haarcascades, Haar.CASCADE), folder)
+    monkeypatch.setattr(cv2.data, "haarcascades", str(folder))
+    found = [detector.find_faces(astronaut_pixels)[0] for detector in (Haar(), YuNet(folder / yunet_in(shared).name))]
+    assert [(face.box, face.score) for face in found] == [(face.box, face.score) for face in expected]
+
+
+def yunet_in(shared):
+    return shared / "models" / "face_detection_yunet_2023mar.onnx"

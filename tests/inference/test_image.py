@@ -172,3 +172,17 @@ def test_postscript_is_not_run(tmp_path, monkeypatch):
 def test_kinds_that_are_not_looked_for_in_folders_are_read_where_they_are_named(kind):
     content = encoded(Image.fromarray(COLOR), kind)
     assert np.abs(read_picture(content).astype(int) - COLOR).mean() < 4
+
+
+def test_sixteen_bits_in_the_other_byte_order():
+    assert (read_picture((COLOR.astype(np.uint16) * 257).astype(">u2")) == COLOR).all()
+
+
+def test_exif_data_that_is_damaged_does_not_cost_the_picture():
+    # The orientation says: a quarter turn. The resolution is a text, which Pillow reads, but does not write.
+    entries = [(0x0112, 3, 1, b"\6\0\0\0"), (0x011A, 2, 4, b"abc\0")]
+    directory = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + directory + bytes(4)
+    picture = Image.fromarray(COLOR)
+    upright = np.rot90(read_picture(encoded(picture, "JPEG")), -1)
+    assert (read_picture(encoded(picture, "JPEG", exif=exif)) == upright).all()

@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
+import onnx
 import pytest
 
 from mien.errors import WeightsError
 from mien.inference.session import BATCH, Session
 from mien.inference.weights import emotion_model, sha256_of
+from mien.model_card import CARD_KEY
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +60,25 @@ def test_files_that_cannot_be_used_are_named(tmp_path, shared):
         Session(bad)
     with pytest.raises(WeightsError, match="carries no model card"):
         Session(shared / "models" / "face_detection_yunet_2023mar.onnx")
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "text"),
+    [
+        (("crop", "size"), 64, r"takes tensor\(uint8\) .*48, 48.*, but its card says .*64, 64"),
+        (("crop", "color"), "rgb", "takes .*but its card says .*3, 48, 48"),
+        (("heads", 0, "labels"), ["anger", "neutral"], "its output fer7 is .*7.*, but its card names 2 labels"),
+        (("heads", 0, "name"), "raf7", "its card names outputs that it does not have: raf7"),
+    ],
+)
+def test_a_card_of_another_network_is_refused(tmp_path, place, wrong, text):
+    model = onnx.load(emotion_model("mien-nano"))
+    (entry,) = (entry for entry in model.metadata_props if entry.key == CARD_KEY)
+    part = card = json.loads(entry.value)
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = wrong
+    entry.value = json.dumps(card)
+    onnx.save(model, tmp_path / "own.onnx")
+    with pytest.raises(WeightsError, match=rf"own\.onnx: {text}"):
+        Session(tmp_path / "own.onnx")

@@ -1,10 +1,12 @@
 import functools
 import http.server
+import os
 import shutil
 import threading
 
 import pytest
 
+import mien
 from mien.errors import OutputError, UsageError, WeightsError
 from mien.inference import weights
 
@@ -120,3 +122,39 @@ def test_unknown_names():
         weights.emotion_model("yunet")
     with pytest.raises(WeightsError, match=r"none\.onnx: no such weight file"):
         weights.emotion_model("some/none.onnx")
+
+
+def test_what_was_pulled_may_be_read_by_whoever_may_read_a_new_file(own_home, mirror, yunet_file, tmp_path):
+    shutil.copy(yunet_file, mirror)
+    (tmp_path / "new").write_text("")
+    assert weights.pull("yunet").stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
+def test_what_is_there_is_not_pulled_again(own_home, yunet_file, monkeypatch):
+    path = weights.pull("yunet", source=yunet_file)
+    monkeypatch.setenv("MIEN_MIRROR", "http://127.0.0.1:9")
+    assert weights.pull("yunet") == path
+
+
+def test_the_users_home_folder_in_mien_home(own_home, mirror, yunet_file, monkeypatch):
+    shutil.copy(yunet_file, mirror)
+    monkeypatch.setenv("HOME", str(own_home))
+    monkeypatch.setenv("USERPROFILE", str(own_home))
+    monkeypatch.setenv("MIEN_HOME", "~/pulled")
+    assert weights.pull("yunet").parent == own_home / "pulled"
+    assert weights.verified("yunet").parent == own_home / "pulled"
+
+
+def test_a_home_that_may_not_be_looked_into(own_home, yunet_file, monkeypatch):
+    # As where the home folder is root's and the user another one, in a container.
+    def stat(path, *args, _stat=os.stat, **options):
+        if str(path).startswith(str(own_home)):
+            raise PermissionError(13, "Permission denied", path)
+        return _stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    assert mien.Analyzer().detector.name == "haar"
+    with pytest.raises(WeightsError, match="cannot be read"):
+        weights.verified("yunet")
+    with pytest.raises(OutputError, match=r"home: cannot be written \(Permission denied\); set MIEN_HOME"):
+        weights.pull("yunet", source=yunet_file)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from mien.errors import TrainingError
+from mien.errors import OutputError, RecipeError, TrainingError
+from mien.training.checkpoints import read_checkpoint
 from mien.training.lesson import Lesson
 from mien.training.losses import head_loss
 from mien.training.networks.building import build_network
@@ -111,3 +112,48 @@ def test_networks_of_a_seed_are_equal_and_leave_the_global_seed_alone():
     assert torch.equal(torch.rand(1), expected)
     for a, b in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+class Cut(Callback):
+    """Ends a training in the middle of an epoch, counted from 0."""
+
+    def __init__(self, epoch):
+        self._epoch = epoch
+
+    def on_train_batch_start(self, trainer, *_):
+        if trainer.current_epoch == self._epoch:
+            raise InterruptedError
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_plateau_s_schedule_goes_on_where_it_was(tmp_path, drawn_samples, small_recipe):
+    changes = ("optimiser.schedule=plateau", "optimiser.rate=0.3", "optimiser.average=0", "loop.precision=32")
+    recipe = small_recipe(5, *changes)
+    whole = train(recipe, drawn_samples, drawn_samples, tmp_path / "whole")
+    for epoch in (2, 3):
+        with pytest.raises(OutputError, match=r"go on with --resume"):
+            train(recipe, drawn_samples, drawn_samples, tmp_path / "cut", resume=epoch > 2, callbacks=(Cut(epoch),))
+    cut = train(recipe, drawn_samples, drawn_samples, tmp_path / "cut", resume=True)
+    schedules = [read_checkpoint(folder.last_checkpoint)["lr_schedulers"][0] for folder in (whole, cut)]
+    assert [schedule["last_epoch"] for schedule in schedules] == [5, 5]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_whose_patience_was_over_does_not_go_on(tmp_path, drawn_samples, small_recipe):
+    """Its weights may have found no room after the last epoch."""
+    recipe = small_recipe(30, "loop.patience=1", "optimiser.rate=0.5")
+    folder = train(recipe, drawn_samples, drawn_samples, tmp_path / "run")
+    curves = folder.curves.read_text()
+    assert len(curves.splitlines()) < 30
+    for file in (folder.weights, folder.last_weights):
+        file.unlink()
+    train(recipe, drawn_samples, drawn_samples, tmp_path / "run", resume=True)
+    assert folder.weights.is_file()
+    assert folder.curves.read_text() == curves
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_batch_norm_of_one_picture_is_one_line(tmp_path, drawn_samples, small_recipe):
+    recipe = small_recipe(1, "loop.batch=1", model="kind = 'mlp'\ndense = [{ units = 8 }]")
+    with pytest.raises(RecipeError, match=r"batch norm needs two pictures a step.*set loop\.batch to 2"):
+        train(recipe, drawn_samples, drawn_samples, tmp_path / "run")

@@ -14,6 +14,7 @@ from mien.training.networks.ensemble import Average
 from mien.training.networks.lean import LeanNet
 from mien.training.networks.parts import Standardise
 from mien.training.recipe import Recipe
+from mien.training.recipe_files import write_recipe
 
 HEADS = {"fer7": 7, "ferplus8": 8}
 PIXELS = torch.randint(0, 256, (5, 1, 48, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -36,6 +37,7 @@ def test_the_shipped_size_is_under_two_million():
     "model",
     [
         {"kind": "compact", "widths": [8, 16], "depths": [1, 1]},
+        {"kind": "compact", "widths": [8, 8, 8, 8], "depths": [1, 1, 1, 1]},
         {"kind": "lean", "widths": [8, 16], "depths": [0, 1]},
         {"kind": "lean", "widths": [8, 16, 24], "depths": [1, 0, 1], "stem_stride": 2, "mirrored": True},
         {"kind": "cnn", "stages": [[8], [16, 16]], "dense": [{"units": 12}]},
@@ -45,7 +47,7 @@ def test_the_shipped_size_is_under_two_million():
         {"kind": "timm", "backbone": TINY, "pretrained": False, "size": 64},
     ],
 )
-@pytest.mark.parametrize(("color", "channels", "size"), [("gray", 1, 48), ("rgb", 3, 40)])
+@pytest.mark.parametrize(("color", "channels", "size"), [("gray", 1, 48), ("rgb", 3, 40), ("gray", 1, 51)])
 def test_every_kind_answers_all_heads(model, color, channels, size):
     network = build(model, crop={"size": size, "color": color}).eval()
     logits = network(torch.zeros(5, channels, size, size, dtype=torch.uint8))
@@ -95,7 +97,30 @@ def test_an_ensemble_averages_probabilities():
     assert torch.allclose(torch.sigmoid(found["raf6"]), sigmoid, atol=1e-6)
 
 
+def test_members_of_an_ensemble_answer_with_its_tasks(tmp_path):
+    several = {"labels": "ferplus8", "task": "multi", "target": "votes"}
+    member = Recipe(name="a", heads={"several": several}, model={"kind": "mlp", "dense": []})
+    write_recipe(member, tmp_path / "recipe.toml")
+    save_file(build_network(member).state_dict(), tmp_path / "best.safetensors")
+    members = {"kind": "ensemble", "members": [str(tmp_path)] * 2}
+    assert build_network(Recipe(name="b", heads={"several": several}, model=members))
+    one = {"labels": "ferplus8", "target": "votes"}
+    with pytest.raises(RecipeError, match=r"heads\.several\.task is 'multi' there, 'single' in the ensemble"):
+        build_network(Recipe(name="b", heads={"several": one}, model=members))
+
+
 class TestBackbone:
+    def test_what_a_recipe_starts_from_has_the_backbone_too(self, monkeypatch):
+        """Without a network nothing that is overwritten anyway can be downloaded."""
+        made = timm.create_model
+
+        def offline(name, *, pretrained, **options):
+            assert not pretrained
+            return made(name, pretrained=False, **options)
+
+        monkeypatch.setattr(timm, "create_model", offline)
+        assert build({"kind": "timm", "backbone": TINY}, start="runs/earlier")
+
     def test_a_gray_picture_is_an_rgb_picture_whose_channels_are_equal(self):
         network = build({"kind": "timm", "backbone": TINY, "pretrained": False}).eval()
         gray, rgb = network(PIXELS)["fer7"], network(PIXELS.expand(-1, 3, -1, -1))["fer7"]

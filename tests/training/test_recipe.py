@@ -45,6 +45,15 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         (HEADS + "[augmentation]\nmixup = 0.8\ncutmix = 0.4", "together they may be 1 at most"),
         ("name = 'a'\n[heads.'a.b']", r"heads: 'a\.b' is no name for a head; use letters, digits, blanks, - and _"),
         ("name = 'a'\n[heads.'a/b']", r"'a/b' is no name for a head"),
+        ("name = 'a'\n[heads.type]\nlabels = 'fer7'", r"'type' is no name for a head: .*such as 'type-head'"),
+        ("name = 'a'\n[heads.train]\nlabels = 'fer7'", r"'train' is no name for a head"),
+        ("name = 'a'\n[heads.loss]\nlabels = 'fer7'", r"'loss' is no name for a head"),
+        ("name = 'a'\n[heads.pixels]\nlabels = 'fer7'", r"'pixels' is no name for a head"),
+        (HEADS + "labels = ['anger', 'fear', 'anger']", r"heads\.fer7: labels has 'anger' twice"),
+        (HEADS + "[model]\nwidths = [0, 8]\ndepths = [1, 1]", r"model\.widths\.0 = 0: .*greater than 0"),
+        (HEADS + "[model]\nwidths = []\ndepths = []", r"model\.widths = \[\]: .*at least 1"),
+        (HEADS + "[model]\nkind = 'cnn'\nstages = [[8], [-8]]", r"model\.stages\.1\.0 = -8: .*greater than 0"),
+        ("seed = 100000000000000000000\n" + HEADS, r"seed = 1.*less than 4294967296"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),
         ("name = 'A B'\n[heads.fer7]", "name"),
@@ -58,6 +67,10 @@ def test_wrong_recipes_are_explained_in_one_line(tmp_path, text, problem):
         read_recipe(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_precision_may_be_a_number():
+    assert Recipe(name="a", heads={"fer7": {}}, loop={"precision": 32}).loop.precision == "32"
 
 
 def test_missing_recipe(tmp_path):

@@ -111,6 +111,16 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, small_recipe, halves):
         train(small_recipe(2), *halves, tmp_path / "run", resume=True)
 
 
+def test_two_trainings_do_not_write_to_one_folder(tmp_path, small_recipe, halves):
+    class Second(Callback):
+        def on_train_start(self, trainer, lesson):
+            train(small_recipe(1), *halves, tmp_path / "run")
+
+    with pytest.raises(OutputError, match=r"run: another training writes to it now; .*another --output"):
+        train(small_recipe(1), *halves, tmp_path / "run", callbacks=(Second(),))
+    assert train(small_recipe(1), *halves, tmp_path / "run").weights.is_file()
+
+
 def test_a_folder_that_cannot_be_written(tmp_path, small_recipe, halves):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"cannot be written"):

@@ -79,6 +79,13 @@ class TestRun:
         assert torch.equal(new.eval()(torch.from_numpy(CROPS))["fer7"], old(torch.from_numpy(CROPS))["fer7"])
         assert torch.equal(new.heads["ferplus8"].weight, fresh)
 
+    def test_dense_layers_are_of_the_network_and_have_to_fit(self, tmp_path):
+        old = {"kind": "cnn", "stages": [[8]], "dense": [{"units": 8}]}
+        save_file(trained(old).state_dict(), tmp_path / "best.safetensors")
+        deeper = Recipe(name="a", heads={"ferplus8": {}}, model={**old, "dense": [{"units": 8}, {"units": 8}]})
+        with pytest.raises(WeightsError, match=r"no weights of this recipe's network \(.*heads\.shared\.4"):
+            start_from(build_network(deeper), str(tmp_path), CROPS)
+
     def test_weights_that_do_not_fit(self, kept, tmp_path):
         wider = build({**LEAN, "widths": [8, 24]})
         with pytest.raises(WeightsError, match=r"no weights of this recipe's network \(.*size mismatch"):

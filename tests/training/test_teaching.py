@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mien.data.record import TableMeta
 from mien.data.samples import Samples
@@ -92,6 +95,14 @@ def test_answers_are_asked_for_once(tmp_path):
     assert torch.equal(first["fer7"], again["fer7"])
     with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
         kept_answers(recipe(), pictures(CROPS[:3]), kept)
+    others = replace(pictures(), ids=np.array([f"other-{number}" for number in range(9)]))
+    with pytest.raises(RecipeError, match=r"answers to other pictures; delete it"):
+        kept_answers(recipe(), others, kept)
+    save_file(first, kept)  # as earlier versions wrote it: to which pictures, only their number tells
+    assert torch.equal(kept_answers(recipe(), pictures(), kept)["fer7"], first["fer7"])
+    kept.write_bytes(b"x" * 40)
+    with pytest.raises(RecipeError, match=r"cannot be read; delete it"):
+        kept_answers(recipe(), pictures(), kept)
 
 
 def test_answers_that_a_full_disk_cannot_hold(tmp_path, full_disk):

@@ -158,6 +158,14 @@ def test_a_port_that_is_taken_is_one_line(mien_command, port):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("host", ["no.such.machine.invalid", "192.0.2.1"])
+def test_an_address_of_another_machine_is_one_line(mien_command, host):
+    code, _, err = mien_command("serve", "--port", 0, "--detector", "haar", "--host", host)
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert "--host takes an address of this machine" in err
+    assert "while attempting" not in err
+
+
 @pytest.mark.parametrize(
     ("option", "given"), [("--max-megapixels", "inf"), ("--max-megabytes", "inf"), ("--max-seconds", "nan")]
 )

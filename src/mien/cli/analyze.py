@@ -64,7 +64,12 @@ def analyze(
         bool,
         typer.Option("--no-detect", help="Do not search: each picture is one tight crop, like a file of FER-2013."),
     ] = False,
-    blur: Annotated[bool, typer.Option("--blur", help="Make faces unrecognisable in the annotated copies.")] = False,
+    blur: Annotated[
+        bool,
+        typer.Option(
+            "--blur", help="Make faces unrecognisable in the annotated copies; one that is not found stays as it is."
+        ),
+    ] = False,
     max_megapixels: Annotated[float, typer.Option(min=0.001, max=1e6, help="Refuse larger pictures.")] = 100.0,
 ) -> None:
     """Find the faces in pictures and say what they show.
@@ -229,7 +234,8 @@ def _report(
             rows += 1
         if rows >= MOST_ROWS:
             break
-    console.print(table)
+    if rows:
+        console.print(table)
     if rows >= MOST_ROWS:
         console.print(f"[dim]... the first {rows} rows; --output FILE keeps all[/]")
     what = f"{_count(faces, 'face')} in {_count(len(results), 'picture')}"
@@ -247,7 +253,8 @@ def _report(
         console.print(f"[dim]annotated copies: {escape(str(annotate))}[/]", soft_wrap=True)
     if failures:
         errors = Console(stderr=True)
-        errors.print(f"{_count(len(failures), 'problem')}, the rest is complete:", style="bold")
+        rest = ", the rest is complete" if results else ""
+        errors.print(f"{_count(len(failures), 'problem')}{rest}:", style="bold")
         for failure in failures:
             errors.print(f"  {failure}", markup=False, highlight=False, soft_wrap=True)
 

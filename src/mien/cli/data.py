@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from mien.cli import data_tables
-from mien.cli.data_output import print_findings, print_problems, print_table
+from mien.cli.data_output import check_table_name, print_findings, print_problems, print_table
 from mien.cli.progress import track
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def prepare(
     rule: Annotated[
         str, typer.Option(help="ferplus: whose label counts: fer2013, majority or plurality (arg-max) of the votes.")
     ] = "fer2013",
-    at_least: Annotated[int, typer.Option(min=1, help="ferplus: votes that make an emotion present.")] = 3,
+    at_least: Annotated[int, typer.Option(min=1, metavar="N", help="ferplus: votes that make an emotion present.")] = 3,
     threshold: Annotated[
         float | None, typer.Option(help="raf-ml: share above which an emotion is present; by default above 1/6.")
     ] = None,
@@ -66,7 +66,9 @@ def prepare(
     license_: Annotated[str | None, typer.Option("--license", help="The dataset's licence, for the metadata.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write what was found to this HTML file.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many rows of each split.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first so many rows of each split.")
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make one checked Parquet table of a dataset.
@@ -78,6 +80,7 @@ def prepare(
     from mien.data import Preparation, Problems, SourceOptions
     from mien.data import layout as find_layout
 
+    check_table_name(output)
     problems = Problems(strict=strict)
     options = SourceOptions(second=other, rule=rule, at_least=at_least, threshold=threshold, split=hub_split)
     preparation = Preparation(

@@ -1,16 +1,30 @@
 """How `mien data` shows its work and its findings in a terminal."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from mien.errors import UsageError
+
 if TYPE_CHECKING:
     from mien.data import Findings, Problems, Table
 
 BAR_WIDTH = 20
 SHOWN_PROBLEMS = 10
+
+
+def check_table_name(output: Path) -> None:
+    """Find out before the work begins whether a table may be called so: by `.csv` others would take it for text.
+
+    Raises:
+        UsageError: another ending than .parquet.
+    """
+    if output.suffix.lower() != ".parquet":
+        name = output.with_suffix(".parquet").name
+        raise UsageError(f"--output {output}: the table is a Parquet file; give a name that ends so, such as {name}")
 
 
 def print_problems(problems: "Problems", console: Console) -> None:
@@ -56,8 +70,8 @@ def print_findings(findings: "Findings", labels: tuple[str, ...], console: Conso
         groups = findings.duplicates.near if near else findings.duplicates.exact
         conflicts = len(findings.conflicts(near=near))
         console.print(
-            f"{kind}: {sum(map(len, groups)):,} pictures in {len(groups):,} groups"
-            + (f", [yellow]{conflicts:,} groups with different labels[/]" if conflicts else "")
+            f"{kind}: {sum(map(len, groups)):,} pictures in {_groups(len(groups))}"
+            + (f", [yellow]{_groups(conflicts)} with different labels[/]" if conflicts else "")
         )
     for leak in findings.leaks:
         console.print(
@@ -71,6 +85,10 @@ def print_findings(findings: "Findings", labels: tuple[str, ...], console: Conso
     blank = findings.blank
     named = f": {escape(', '.join(blank[:5]))}{', ...' if len(blank) > 5 else ''}" if blank else ""
     console.print(f"blank or single-colour pictures: {len(blank):,}{named}")
+
+
+def _groups(count: int) -> str:
+    return f"{count:,} group{'' if count == 1 else 's'}"
 
 
 def _balance(findings: "Findings", labels: tuple[str, ...]) -> Grid:

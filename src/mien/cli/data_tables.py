@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mien.cli.data_output import print_problems, print_table
+from mien.cli.data_output import check_table_name, print_problems, print_table
 from mien.cli.progress import track
 from mien.errors import unknown_name
 
@@ -40,6 +40,7 @@ def split(
 
     if together not in TOGETHER:
         raise unknown_name("way to keep pictures together", together, TOGETHER)
+    check_table_name(output)
     wanted = parse_shares(shares)
     opened = open_table(table)
     if together == "picture":
@@ -65,6 +66,7 @@ def merge(
     from mien.data import merge_tables, open_table
     from mien.labels import label_set
 
+    check_table_name(output)
     target = None if labels is None else label_set(labels)
     merged, left_out = merge_tables(
         [open_table(path) for path in tables], output, labels=target, overwrite=overwrite, track=track

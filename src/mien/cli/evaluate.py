@@ -11,18 +11,12 @@ import typer
 from mien.errors import UsageError, import_extra
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from mien.evaluation.comparison import Comparison
     from mien.evaluation.predictions import Predictions
     from mien.evaluation.report import Findings
-    from mien.evaluation.summary import Asked, Scored
-
-SHORT = {"balanced_accuracy": "balanced", "macro_f1": "F1", "top3_accuracy": "top 3"}
-"""Names that leave room in a terminal of 80 columns."""
+    from mien.evaluation.summary import Asked
 
 PREDICTED = (".csv", ".parquet")
 """The endings of files of predictions; anything else is a model."""
@@ -77,10 +71,11 @@ def evaluate(
 
     Rows called "without repeats" leave out pictures of which the training split has a near duplicate.
 
-    Example: mien evaluate mien-compact fer2013.parquet --split PrivateTest --output report/
+    Example: mien evaluate mien-base fer2013.parquet --split PrivateTest --output report/
     """
     import_extra("sklearn", extra="evaluate", purpose="evaluation")
     import_extra("matplotlib", extra="evaluate", purpose="evaluation")
+    from mien.cli.evaluate_tables import print_scores
     from mien.cli.model_report import print_groups
     from mien.evaluation.summary import Asked
     from mien.files import check_writable
@@ -111,7 +106,7 @@ def evaluate(
     else:
         is_folder = target is not None and target != output
         findings = _from_model(words[0], asked, detector if robustness else None, run, full=is_folder)
-    _show(findings.scored)
+    print_scores(findings.scored, hint="; --output DIR writes a report with all figures" if output is None else "")
     print_groups(findings, asked.columns)
     if output is not None:
         _write(findings, output)
@@ -156,7 +151,8 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
         samples, groups = read_split(asked, session)
     check_columns(groups, asked.columns)
     with progress_bar("pictures", total=len(samples)) as advance:
-        scored = score_model(session, asked, samples, groups, on_step=advance.by)
+        # When all pictures are scored, the intervals are drawn.
+        scored = score_model(session, asked, samples, groups, on_step=advance.then("intervals"))
     first = scored[0].predictions
     head = first.head
     worse, error = [], None
@@ -192,6 +188,7 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
 
 
 def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Findings":
+    from mien.cli.progress import progress_bar
     from mien.evaluation.audit import audit
     from mien.evaluation.groups import column_groups
     from mien.evaluation.report import Findings
@@ -203,7 +200,9 @@ def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "
         known = column_groups(data.data, made.ids, lacking, split=made.split)
         made = replace(made, groups=known | dict(made.groups))
     groups = audit(made, asked.columns or None)
-    return Findings(score_predictions(made), groups, command=_command())
+    with progress_bar("intervals", total=None):
+        scored = score_predictions(made)
+    return Findings(scored, groups, command=_command())
 
 
 def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Predictions":
@@ -221,6 +220,8 @@ def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "
 
 
 def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None) -> None:
+    from mien.cli.evaluate_tables import print_comparison
+    from mien.cli.progress import progress_bar
     from mien.evaluation.comparison import compare
     from mien.evaluation.predictions import asked_truths, predict
     from mien.evaluation.summary import comparison_json, read_split
@@ -236,64 +237,21 @@ def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None) -> 
         (head, _), *_ = asked_truths(session.card, samples, heads=asked.heads, truth=asked.truth)
         return predict(session, samples, head=head.name, truth=asked.truth, data=asked.data.name)
 
-    found = compare(one(a), one(b))
-    _show_comparison(found)
+    made = []
+    for name in (a, b):
+        with progress_bar(f"pictures, {Path(name).name}", total=None):
+            made.append(one(name))
+    with progress_bar("intervals", total=None):
+        found = compare(*made)
+    print_comparison(found)
     if target is not None:
         with written_whole(target) as temporary:
             temporary.write_text(comparison_json(found), encoding="utf-8")
         print(f"every figure: {target}")
 
 
-def _show(scored: "Sequence[Scored]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from mien.evaluation.wording import TABLE_METRICS, number, plain_name
-
-    console = Console()
-    first = scored[0].predictions
-    console.print(f"{first.model} on {first.split} of {first.data}; --output DIR writes a report with all figures")
-    for task, names in TABLE_METRICS.items():
-        rows = [row for row in scored if row.predictions.task == task]
-        chosen = [name for name in names if rows and all(name in row.metrics for row in rows)]
-        if not rows:
-            continue
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        table.add_column("right answer")
-        for heading in ("n", *(SHORT.get(name, plain_name(name)) for name in chosen)):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in rows:
-            lead, *rest = chosen
-            value = row.metrics[lead]
-            cells = [f"{number(lead, value)} ({100 * value.low:.1f}-{100 * value.high:.1f})"]
-            cells += [number(name, row.metrics[name]) for name in rest]
-            table.add_row(f"{row.predictions.head}: {row.name}", str(len(row.predictions)), *cells)
-        console.print(table)
-
-
-def _show_comparison(found: "Comparison") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from mien.evaluation.wording import plain_name
-
-    console = Console()
-    console.print(
-        f"{found.n:,} pictures, {found.head}: {found.truth}. Only {found.a} has {found.only_a:,} right, only {found.b} "
-        f"{found.only_b:,}: McNemar's exact p = {found.p:.2g}",
-        highlight=False,
-    )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", found.a, found.b, "difference", "95 % (paired bootstrap)", ""):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for name, each in found.differences.items():
-        shown = "differs" if each.is_shown else "[dim]not shown[/]"
-        interval = f"{each.low:+.4f} to {each.high:+.4f}"
-        table.add_row(plain_name(name), f"{each.a:.4f}", f"{each.b:.4f}", f"{each.b - each.a:+.4f}", interval, shown)
-    console.print(table)
-
-
 def _write(findings: "Findings", output: Path) -> None:
+    from mien.cli.progress import progress_bar
     from mien.evaluation.predictions_file import write_predictions
     from mien.evaluation.report import save_plots, write_report
     from mien.evaluation.summary import metrics_json, write_summary
@@ -311,6 +269,7 @@ def _write(findings: "Findings", output: Path) -> None:
     with written_whole(output / "metrics.json") as temporary:
         temporary.write_text(metrics_json(findings.scored, more=findings.more()), encoding="utf-8")
     write_summary(findings.scored, output / "figures.csv")
-    save_plots(findings, output)
-    write_report(findings, output / "report.html")
+    with progress_bar("plots and report", total=None):
+        save_plots(findings, output)
+        write_report(findings, output / "report.html")
     print(f"report: {output / 'report.html'}")

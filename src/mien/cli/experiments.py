@@ -8,6 +8,9 @@ import typer
 from mien.cli.train import DataOption, RecipeArgument, SetOption, need_training
 from mien.errors import import_extra
 
+LONGEST_NAME = 16
+"""Longer names of models are broken in a table."""
+
 
 def compare(
     recipes: Annotated[list[Path], typer.Argument(help="Recipes, or folders of finished runs.", metavar="RECIPE...")],
@@ -22,15 +25,16 @@ def compare(
 ) -> None:
     """Compare recipes: train those that have no finished run, then one table and one plot.
 
-    Accuracy and F1 on test, or on validation where the run has no test, parameters, multiply-adds, and the time of one
-    face on one CPU thread. Example:
+    Accuracy and F1 on test, or on validation where the run has no test; parameters, multiply-adds and time of a face.
 
-        mien compare recipes/csv-*.toml --data fer2013.parquet
+    Example: mien compare recipes/csv-*.toml --data fer2013.parquet
     """
     need_training()
     from rich.console import Console
     from rich.table import Table
 
+    from mien.cli.evaluate_tables import SHORT
+    from mien.evaluation.wording import plain_name
     from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
 
@@ -38,15 +42,18 @@ def compare(
     write_comparison(rows, output)
     metrics = [metric for metric in SHOWN if any(metric in row.metrics for row in rows)]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("model", "split"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("head", "n", *metrics, "parameters", "multiply-adds", "ms a face"):
-        table.add_column(heading, justify="right", overflow="fold", min_width=5)  # no value loses a digit
+    # The first two make room, so that no value loses a digit.
+    table.add_column("model", overflow="fold", min_width=min(max(len(row.name) for row in rows), LONGEST_NAME))
+    table.add_column("scored on", overflow="fold", min_width=8)
+    for heading in (*(SHORT.get(metric, plain_name(metric)) for metric in metrics), "size", "work", "ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]
         costs = (f"{row.parameters / 1e6:.2f} M", f"{row.multiply_adds / 1e6:.0f} M", f"{row.latency_ms:.2f}")
-        table.add_row(row.name, row.role, row.head, str(row.n), *values, *costs)
-    Console().print(table)
+        table.add_row(row.name, f"{row.head}, {row.n:,} of {row.role}", *values, *costs)
+    console = Console()
+    console.print(table)
+    console.print("[dim]size: parameters; work: multiply-adds; ms: one face on one CPU thread[/]")
     print(f"with intervals: {output / 'comparison.csv'}; plot: {output / 'comparison.png'}")
 
 
@@ -58,8 +65,8 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUES",
-            help="What to try: KEY=LOW..HIGH, KEY=LOW..HIGH:log or KEY=A|B|C. Where not given: learning rate, weight "
-            "decay and augmentation.",
+            help="What to try: KEY=LOW..HIGH, KEY=LOW..HIGH:log or 'KEY=A|B|C' (in quotes, for the shell). May be "
+            "given again; where not given: learning rate, weight decay and augmentation.",
         ),
     ] = None,
     set_: SetOption = None,
@@ -73,10 +80,9 @@ def sweep(
 ) -> None:
     """Try other values for a recipe, ending hopeless trials early. The same command goes on with an interrupted sweep.
 
-    Leaves every trial as CSV and XLSX, plots of history and importance, and the best recipe. Example:
+    Leaves every trial as CSV and XLSX, plots of history and importance, and the best recipe.
 
-        mien sweep recipes/csv-cnn.toml --data fer2013.parquet --trials 12 --set loop.epochs=2
-        --search optimiser.rate=1e-4..1e-2:log --search model.dropout=0.1|0.25|0.4
+    Example: mien sweep recipes/csv-cnn.toml --data fer2013.parquet --search 'model.dropout=0.1|0.25|0.4'
     """
     need_training()
     for module in ("optuna", "openpyxl"):

@@ -33,7 +33,12 @@ def explain(
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
     ] = DEFAULT_MODEL,
     labels: Annotated[str | None, typer.Option("--labels", "-l", help="The head that answers, such as fer7.")] = None,
-    detector: Annotated[str, typer.Option("--detector", "-d", help="yunet, haar, auto, or whole.")] = "auto",
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector", "-d", help="yunet, haar or auto as in `mien analyze`, or whole: the picture is one face."
+        ),
+    ] = "auto",
     run: Annotated[
         Path | None, typer.Option(help="Folder of the training run that the model was exported from, for grad-cam.")
     ] = None,
@@ -59,9 +64,7 @@ def explain(
     analyzer = Analyzer(model=model, labels=labels, detector=detector)
     maps = method if run is None else gradient_maps(run, analyzer.head.name)
     with progress_bar("faces", total=None) as advance:
-        result, found = explain_picture(
-            analyzer, str(picture), method=maps, label=label, on_step=lambda done, faces: advance.by(1)
-        )
+        result, found = explain_picture(analyzer, str(picture), method=maps, label=label, on_step=advance.to)
     drawn = draw_explanations(analyzer.read(str(picture)), result, found, analyzer.card.crop)
     with written_whole(target) as temporary:
         drawn.save(temporary, quality=92)
@@ -96,9 +99,13 @@ def _report(result: "ImageResult", found: "list[Explanation]", spec: "CropSpec",
 
     console = Console()
     if not found:
-        console.print(f"no face in {result.source}; the picture is written as it is", markup=False)
+        words = f"no face in {result.source}, so there is nothing to explain; written as it is: {target}"
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
+        return
     for number, (face, each) in enumerate(zip(result, found, strict=True), 1):
         shares = sorted(region_shares(each.map, spec).items(), key=lambda pair: -pair[1])
         where = ", ".join(f"{name} {share:.0%}" for name, share in shares if share >= 0.05)
-        console.print(f"face {number}: {each.label} {face.emotions[each.label]:.1%}, carried by {where or 'nothing'}")
+        unsure = "unsure, " if face.unsure and each.label == face.emotions.top else ""
+        probability = f"{face.emotions[each.label]:.1%}"
+        console.print(f"face {number}: {unsure}{each.label} {probability}, carried by {where or 'nothing'}")
     console.print(f"[dim]red spoke for the emotion, blue against it: {escape(str(target))}[/]", soft_wrap=True)

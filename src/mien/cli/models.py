@@ -25,7 +25,7 @@ def list_models() -> None:
         if entry.url is None:
             here = "ships with mien"
         else:
-            here = "pulled" if entry.path().is_file() else f"no: mien models pull {entry.name}"
+            here = "pulled" if entry.is_there() else f"no: mien models pull {entry.name}"
         table.add_row(entry.name, entry.kind, f"{entry.size / 1e6:.1f} MB", entry.license, here, entry.about)
     console = Console()
     console.print(table)
@@ -39,8 +39,7 @@ def show_model(
 ) -> None:
     """Print what a weight file says about itself: heads, crop, data, use, limits, licence, checksum, figures.
 
-    Where the metrics.json of `mien evaluate` lies beside it under the model's name (MODEL.json), its tables are
-    printed too: figures with intervals, by label, calibration, groups, robustness.
+    Then the tables of the metrics.json of `mien evaluate`, where it lies beside the file as MODEL.json.
     """
     from rich.console import Console
     from rich.table import Table
@@ -56,8 +55,8 @@ def show_model(
     if name in named and named[name].kind == "detector":
         entry = named[name]
         for key in ("name", "kind", "about", "license", "url", "sha256"):
-            table.add_row(key, str(getattr(entry, key)))
-        table.add_row("file", str(entry.path()) if entry.path().is_file() else "not pulled yet")
+            table.add_row("licence" if key == "license" else key, str(getattr(entry, key)))
+        table.add_row("file", str(entry.path()) if entry.is_there() else "not pulled yet")
     else:
         from mien.cli.model_report import card_figures, card_rows, evaluation_tables
 

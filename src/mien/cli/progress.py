@@ -1,6 +1,6 @@
 """One progress bar for all commands: on standard error, only on a terminal, gone when the work is done."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -26,6 +26,21 @@ class Advance:
     def by(self, amount: float) -> None:
         """Move the bar by an amount of its unit."""
         self._progress.advance(self._task, amount)
+
+    def to(self, done: float, total: float) -> None:
+        """Set the bar, of work whose amount is known only now."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def then(self, what: str) -> Callable[[float], None]:
+        """Return a function that moves the bar on, and once it is full says what the same call goes on with."""
+
+        def step(amount: float) -> None:
+            self.by(amount)
+            if self._progress.finished:
+                self._progress.remove_task(self._task)
+                self._task = self._progress.add_task(what, total=None)
+
+        return step
 
 
 @contextmanager

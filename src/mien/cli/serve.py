@@ -1,6 +1,7 @@
 """mien serve: the HTTP API and the page."""
 
 import contextlib
+import errno
 import math
 import os
 import socket
@@ -26,7 +27,12 @@ def serve(
         str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
     ] = DEFAULT_MODEL,
     detector: Annotated[
-        str, typer.Option("--detector", "-d", help="[b]auto[/], [b]yunet[/], [b]haar[/] or [b]whole[/].")
+        str,
+        typer.Option(
+            "--detector",
+            "-d",
+            help="[b]auto[/], [b]yunet[/] or [b]haar[/] as in `mien analyze`, or [b]whole[/]: a picture is one face.",
+        ),
     ] = "auto",
     labels: Annotated[
         str | None, typer.Option("--labels", "-l", help="The head that answers, such as [b]fer7[/] or [b]ferplus8[/].")
@@ -131,10 +137,13 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(
-            f"cannot listen at {host}, port {port} ({reason}); choose another port with --port, or 0 for any free one"
-        ) from error
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        code = getattr(error, "errno", None) or 0
+        if code < 0 or code == errno.EADDRNOTAVAIL:  # below 0: the name is nobody's
+            remedy = "--host takes an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them"
+        else:
+            remedy = "choose another port with --port, or 0 for any free one"
+        raise OutputError(f"cannot listen at {host}, port {port} ({reason}); {remedy}") from error
 
 
 def _greet(listener: socket.socket, host: str, *, has_key: bool) -> None:

@@ -36,11 +36,13 @@ def train(
 ) -> None:
     """Train a model by a recipe, export it and score it.
 
-    Fits on the training split, chooses epoch, temperatures and thresholds on the validation split, and scores the
-    exported file on validation and test. A checkpoint is written every epoch; after an interruption, the same command
-    with --resume goes on. Example:
+    Fits on the training split, chooses epoch, temperatures and thresholds on the validation split.
 
-        mien train recipes/csv-cnn.toml --data fer2013.parquet --set loop.epochs=3
+    Then scores the exported file on validation and test.
+
+    A checkpoint is written every epoch; after an interruption, the same command with --resume goes on.
+
+    Example: mien train recipes/csv-cnn.toml --data fer2013.parquet --set loop.epochs=3
     """
     need_training()
     from mien.training.recipe_files import read_recipe
@@ -114,6 +116,8 @@ def print_scores(scores: list["Score"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from mien.evaluation.wording import number, plain_name
+
     rows: dict[tuple[str, str], list[Score]] = {}
     for score in scores:
         rows.setdefault((score.role, score.head), []).append(score)
@@ -124,7 +128,7 @@ def print_scores(scores: list["Score"]) -> None:
         by_name = {score.metric: score.estimate for score in found}
         shown = next(names for names in HEADLINES.values() if by_name.keys() >= set(names))
         main = by_name[shown[0]]
-        words = [f"{shown[0]} {main.value:.2%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
-        words += [f"{name} {by_name[name].value:.3f}" for name in shown[1:]]
+        words = [f"{plain_name(shown[0])} {main.value:.1%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
+        words += [f"{plain_name(name)} {number(name, by_name[name])}" for name in shown[1:]]
         table.add_row(role, head, found[0].truth, str(found[0].n), ", ".join(words))
     Console().print(table)

@@ -156,7 +156,7 @@ def work(
             save_frames(journal.all_frames(), outputs.table, labels=analyzer.head.labels)
         if outputs.events is not None:
             save_events(journal.all_frames(), outputs.events)
-        path.unlink()
+    path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
     return done
 
 

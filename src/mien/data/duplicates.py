@@ -2,9 +2,9 @@
 
 Exact duplicates have the same decoded pixels. Near duplicates are found by perceptual hash (64 bits: the signs of the
 low frequencies of a 32x32 cosine transform against their median) and confirmed by the correlation of the 32x32 pictures
-at the best of 49 shifts: a watermark, another crop by a pixel or two, or another brightness does not hide them, and two
-people before the same background are not taken for one. The thresholds were set by looking at pairs of FER-2013: see
-docs/duplicates.md.
+at the best of 49 shifts: a watermark, another brightness, or another crop by a pixel of FER-2013's 48 does not hide
+them (by two pixels on every side it mostly does), and two people before the same background are not taken for one. The
+thresholds were set by looking at pairs of FER-2013: see docs/duplicates.md.
 
 Every hash is compared with every other by matrix products, in blocks: 36,000 pictures take seconds, the work grows with
 the square of their number, the memory does not.
@@ -132,23 +132,31 @@ def find_duplicates(prints: Fingerprints, *, track: Track = silent) -> Duplicate
         by_digest[digest].append(position)
     exact = [tuple(group) for group in by_digest.values() if len(group) > 1]
     firsts = np.array([group[0] for group in by_digest.values()], np.int64)
-    pairs = near_pairs(prints, firsts, track=track)
-    return Duplicates(exact, _joined([*exact, *pairs], len(prints)))
+    groups = _Groups(len(prints))
+    for group in exact:
+        for member in group[1:]:
+            groups.join(group[0], member)
+    join_near(prints, firsts, groups, track=track)
+    return Duplicates(exact, groups.found())
 
 
-def near_pairs(prints: Fingerprints, among: NDArray[np.int64], *, track: Track = silent) -> list[tuple[int, int]]:
-    """Return the pairs of near duplicates, mirrored ones included, among some of the pictures.
+def join_near(prints: Fingerprints, among: NDArray[np.int64], groups: "_Groups", *, track: Track = silent) -> None:
+    """Join the near duplicates, mirrored ones included, among some of the pictures.
+
+    Pictures that others have joined already are not compared again: of the thousand frames of a face that hardly moves
+    one is compared with each, and not each with each.
 
     Args:
         prints: of all pictures.
         among: the positions of those that are compared.
+        groups: what is the same picture; grows.
         track: shows progress.
     """
     middle = prints.thumbs[:, SHIFT:-SHIFT, SHIFT:-SHIFT]
-    among = among[middle[among].std(axis=(1, 2)) >= MIN_CONTRAST]
+    blocks = np.split(among, range(BLOCK, len(among), BLOCK))
+    among = np.concatenate([block[middle[block].std(axis=(1, 2)) >= MIN_CONTRAST] for block in blocks])
     signs = _plus_minus(prints.hashes[among])
     turned = _plus_minus(prints.mirrored[among])
-    pairs: list[tuple[int, int]] = []
     starts = range(0, len(among), BLOCK)
     for start in track(starts, what="comparing pictures", total=len(starts)):
         rows = slice(start, start + BLOCK)
@@ -157,12 +165,13 @@ def near_pairs(prints: Fingerprints, among: NDArray[np.int64], *, track: Track =
                 alike = signs[rows] @ others[begin : begin + BLOCK].T >= 64 - 2 * MAX_BITS
                 first, second = np.nonzero(alike)
                 first, second = among[first + start].tolist(), among[second + begin].tolist()
-                pairs += [
-                    (one, other)
-                    for one, other in zip(first, second, strict=True)
-                    if one < other and _correlation(middle[one], prints.thumbs[other], is_turned) >= MIN_CORRELATION
-                ]
-    return pairs
+                for one, other in zip(first, second, strict=True):
+                    if (
+                        one < other
+                        and groups.root(one) != groups.root(other)
+                        and _correlation(middle[one], prints.thumbs[other], is_turned) >= MIN_CORRELATION
+                    ):
+                        groups.join(one, other)
 
 
 def near_repeated_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
@@ -194,24 +203,31 @@ def _correlation(middle: NDArray[np.uint8], thumb: NDArray[np.uint8], is_turned:
     return float(cv2.matchTemplate(other, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
-def _joined(groups: Sequence[tuple[int, ...]], count: int) -> list[tuple[int, ...]]:
-    parent = list(range(count))
+class _Groups:
+    """Pictures that are the same, as groups that grow."""
 
-    def root(member: int) -> int:
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def root(self, member: int) -> int:
+        """Return the first of the group that a picture is in."""
+        parent = self._parent
         while parent[member] != member:
             parent[member] = parent[parent[member]]
             member = parent[member]
         return member
 
-    for group in groups:
-        for member in group[1:]:
-            a, b = root(group[0]), root(member)
-            parent[max(a, b)] = min(a, b)
-    members: dict[int, list[int]] = defaultdict(list)
-    for group in groups:
-        for member in group:
-            members[root(member)].append(member)
-    return [tuple(sorted(set(group))) for group in members.values()]
+    def join(self, one: int, other: int) -> None:
+        """Make the groups of two pictures one."""
+        a, b = self.root(one), self.root(other)
+        self._parent[max(a, b)] = min(a, b)
+
+    def found(self) -> list[tuple[int, ...]]:
+        """Return the groups of more than one picture, by their first."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for member in range(len(self._parent)):
+            members[self.root(member)].append(member)
+        return [tuple(group) for group in members.values() if len(group) > 1]
 
 
 def training_rank(split: str) -> int:

@@ -12,6 +12,9 @@ from mien.data.table import Table
 from mien.errors import unknown_name
 from mien.inference.image import read_picture
 
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue weigh in gray pictures (ITU-R 601)."""
+
 
 def fit_scaling(table: Table, split: str, *, track: Track = silent) -> Scaling:
     """Fit min-max scaling on the pixels of one split.
@@ -34,10 +37,12 @@ def scaled(crops: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
     """Return pixels as 0 to 1 by a fitted scaling; what lies outside the range of the fit is clipped.
 
     Args:
-        crops: (n, channels, height, width), one or three channels.
+        crops: (n, channels, height, width), one or three channels; gray ones of colour pictures are scaled by the range
+            that their luma may have.
         scaling: from `fit_scaling`, or from a table's metadata.
     """
-    channels = crops.shape[1]
-    low = np.array(scaling.low[:channels], np.float32).reshape(-1, 1, 1)
-    high = np.array(scaling.high[:channels], np.float32).reshape(-1, 1, 1)
+    ends = np.array([scaling.low, scaling.high], np.float64)
+    if crops.shape[1] == 1 and ends.shape[1] == 3:
+        ends = ends @ LUMA
+    low, high = (end.astype(np.float32).reshape(-1, 1, 1) for end in ends)
     return np.asarray(np.clip((crops - low) / np.maximum(high - low, 1), 0, 1), np.float32)

@@ -86,7 +86,8 @@ def grouped_split(
             f"{len(members)} groups cannot be split into {', '.join(shares)}: give fewer --shares, or split by picture"
         )
     random = np.random.default_rng(seed)
-    shuffled = [list(members)[index] for index in random.permutation(len(members))]
+    names = list(members)
+    shuffled = [names[index] for index in random.permutation(len(names))]
     wanted = {
         name: {label: share * count for label, count in Counter(labels).items()} for name, share in shares.items()
     }

@@ -106,7 +106,7 @@ class Table:
                 path=columns["image"][index]["path"] or row_name(row),
                 label=columns["label"][index],
                 labels=None if labels is None else tuple(labels),
-                votes=counts if any(count is not None for count in counts) else None,
+                votes=counts if any(counts) else None,
                 split=columns["split"][index],
                 subject=columns["subject"][index],
                 source=columns["source"][index],

@@ -52,8 +52,9 @@ def plurality(votes: NDArray[np.float32], *, keep_non_emotions: bool = False) ->
     Returns:
         (n,) int64, index into `mien.labels.FERPLUS8`, `MISSING` where the picture is left out.
     """
-    winner = np.nan_to_num(votes).argmax(axis=1)
-    kept = ~np.isnan(votes[:, 0]) & (winner < (len(VOTE_COLUMNS) if keep_non_emotions else len(FERPLUS8)))
+    counts = np.nan_to_num(votes)
+    winner = counts.argmax(axis=1)
+    kept = (counts.max(axis=1) > 0) & (winner < (len(VOTE_COLUMNS) if keep_non_emotions else len(FERPLUS8)))
     return np.where(kept, winner, MISSING)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, false_discovery_control, fisher_exact
+from scipy.stats import binomtest, false_discovery_control, fisher_exact, norm
 
 from mien.errors import UsageError
 from mien.evaluation.multilabel import right_answers
@@ -14,6 +14,7 @@ from mien.evaluation.predictions import Predictions
 FEWEST = 30
 """A group or its complement with fewer pictures is shown, not judged."""
 LEVEL = 0.05
+POWER = 0.8
 MOST_GROUPS = 40
 """A column with more groups, such as hundreds of subjects, has too few pictures in each."""
 
@@ -30,7 +31,8 @@ class GroupRow:
         low: of its exact 95 % interval (Clopper & Pearson 1934).
         high: of that interval.
         gap: its accuracy minus that of all the others.
-        detectable: the smallest gap that a sample of this size shows four times out of five.
+        detectable: the smallest gap that a sample of this size shows four times out of five where no other column has
+            one, the correction included; by the normal approximation, too small for shares near 0 and 1.
         p: corrected over all groups that are judged (Benjamini & Hochberg 1995), None where too few pictures.
     """
 
@@ -72,13 +74,18 @@ def audit(predictions: Predictions, columns: Sequence[str] | None = None) -> lis
     """
     check_columns(predictions.groups, columns or ())
     right = right_answers(predictions)
-    rows: list[tuple[GroupRow, float]] = []
+    found: list[tuple[str, str, NDArray[np.bool_], int]] = []
     for name in predictions.groups if columns is None else columns:
         values = predictions.groups[name]
         groups = sorted(set(values.tolist()), key=_place)
         if 1 < len(groups) <= MOST_GROUPS:
-            rows += [_row(name, group, right[values == group], right[values != group]) for group in groups]
-    judged = [min(row.n, len(right) - row.n) >= FEWEST for row, _ in rows]
+            # Two groups are one test, done twice: what one lacks the other has.
+            found += [(name, group, values == group, 2 if len(groups) == 2 else 1) for group in groups]
+    judged = [min(inside.sum(), (~inside).sum()) >= FEWEST for _, _, inside, _ in found]
+    rows = [
+        _row(name, group, right[inside], right[~inside], level=min(LEVEL * same / max(sum(judged), 1), LEVEL))
+        for name, group, inside, same in found
+    ]
     raw = [p for (_, p), is_judged in zip(rows, judged, strict=True) if is_judged]
     corrected = iter(false_discovery_control(raw).tolist() if raw else [])
     return [
@@ -105,12 +112,13 @@ def check_columns(groups: Mapping[str, NDArray[np.str_]], columns: Sequence[str]
             raise UsageError(f"column {name!r} has more than {MOST_GROUPS} groups; put them into fewer")
 
 
-def _row(column: str, group: str, ours: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[GroupRow, float]:
+def _row(
+    column: str, group: str, ours: NDArray[np.bool_], others: NDArray[np.bool_], *, level: float
+) -> tuple[GroupRow, float]:
     hits, misses = int(ours.sum()), int((~ours).sum())
     p = fisher_exact([[hits, misses], [int(others.sum()), int((~others).sum())]]).pvalue
     interval = binomtest(hits, len(ours)).proportion_ci(method="exact")
     rate = np.concatenate([ours, others]).mean()
-    # Normal approximation: 1.96 for the level of 5 %, 0.84 for a power of 80 %.
     spread = np.sqrt(rate * (1 - rate) * (1 / len(ours) + 1 / len(others)))
     row = GroupRow(
         column=column,
@@ -120,7 +128,7 @@ def _row(column: str, group: str, ours: NDArray[np.bool_], others: NDArray[np.bo
         low=float(interval.low),
         high=float(interval.high),
         gap=float(ours.mean() - others.mean()),
-        detectable=float((1.96 + 0.84) * spread),
+        detectable=float((norm.isf(level / 2) + norm.isf(1 - POWER)) * spread),
         p=None,
     )
     return row, float(p)

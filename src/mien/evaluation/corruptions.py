@@ -64,8 +64,11 @@ def _noise(crop: Crop, spread: float, draw: np.random.Generator) -> Crop:
 
 
 def _jpeg(crop: Crop, quality: float, draw: np.random.Generator) -> Crop:
-    _, content = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return np.asarray(cv2.imdecode(content, cv2.IMREAD_UNCHANGED), np.uint8)
+    # OpenCV's colours are BGR, ours RGB, and JPEG keeps more of red than of blue.
+    turned = crop[..., ::-1] if crop.ndim == 3 else crop
+    _, content = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    changed = np.asarray(cv2.imdecode(content, cv2.IMREAD_UNCHANGED), np.uint8)
+    return changed[..., ::-1] if crop.ndim == 3 else changed
 
 
 def _shrink(crop: Crop, share: float, draw: np.random.Generator) -> Crop:

@@ -22,6 +22,9 @@ PARTS = ("low", "middle", "high")
 FEW_VALUES = 12
 """A column of numbers with more different values is cut into three equal parts."""
 
+BLOCK = 1024
+"""Pictures whose quality is measured together."""
+
 Groups = dict[str, NDArray[np.str_]]
 
 
@@ -37,11 +40,14 @@ def quality_groups(samples: Samples) -> Groups:
     Returns:
         For each name (n,) ``low``, ``middle`` or ``high``.
     """
-    gray = samples.crops.mean(axis=1)
-    contrast = gray.std(axis=(1, 2))
-    laplacians = np.array([cv2.Laplacian(crop, cv2.CV_64F).var() for crop in gray])
+    parts = []
+    for start in range(0, len(samples), BLOCK):  # as floats all of a large table would not fit into memory
+        gray = samples.crops[start : start + BLOCK].mean(axis=1)
+        laplacians = np.array([cv2.Laplacian(crop, cv2.CV_64F).var() for crop in gray])
+        parts.append((gray.mean(axis=(1, 2)), gray.std(axis=(1, 2)), laplacians))
+    brightness, contrast, laplacians = (np.concatenate(values) for values in zip(*parts, strict=True))
     return {
-        "brightness": in_three(gray.mean(axis=(1, 2))),
+        "brightness": in_three(brightness),
         "contrast": in_three(contrast),
         "sharpness": in_three(laplacians / np.maximum(contrast, 1) ** 2),
     }

@@ -10,7 +10,6 @@ from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     f1_score,
-    hamming_loss,
     label_ranking_loss,
     precision_score,
     recall_score,
@@ -41,8 +40,8 @@ def fit_thresholds(scores: NDArray[np.floating], targets: NDArray[np.bool_]) -> 
         targets: (n, labels) bool, which labels are present.
 
     Returns:
-        One threshold a label, 0 to 1, halfway between two scores that occur or at the lowest one; `NEVER` for a label
-        that no picture has.
+        One threshold a label, 0 to 1, halfway between two scores that occur or between the lowest and 0; `NEVER` for a
+        label that no picture has.
     """
     return tuple(
         _best_threshold(ranked, _expected(ranked, present), _f1) if present.any() else NEVER
@@ -153,6 +152,9 @@ def gate_metrics(predictions: Predictions) -> dict[str, float]:
 def _at(
     targets: NDArray[np.bool_], answers: NDArray[np.bool_], labels: tuple[str, ...], occurs: list[int], prefix: str
 ) -> dict[str, float]:
+    wrong = float((targets != answers).mean())
+    if len(labels) == 1:  # scikit-learn takes a lone column for two classes; beside an empty one it is a label
+        targets, answers = (np.pad(column, ((0, 0), (0, 1))) for column in (targets, answers))
     per_label = {"average": None, "zero_division": 0.0}
     by_label = {
         "precision": precision_score(targets, answers, **per_label),
@@ -160,7 +162,7 @@ def _at(
         "f1": f1_score(targets, answers, **per_label),
     }
     found = {
-        "hamming_loss": hamming_loss(targets, answers),
+        "hamming_loss": wrong,
         "subset_accuracy": accuracy_score(targets, answers),
         "micro_f1": f1_score(targets, answers, average="micro", zero_division=0.0),
         "macro_f1": np.mean(by_label["f1"][occurs]) if occurs else 0.0,

@@ -122,9 +122,9 @@ def rank_correlation(weights: Weights, one: Sorted, other: Sorted) -> NDArray[np
         other: the second values.
 
     Returns:
-        (resamples,), NaN where a resample has equal values only.
+        (resamples,), NaN where a resample has equal values only, or none.
     """
-    total = weights.sum(axis=1, keepdims=True)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1)  # of no pictures at all there is nothing to divide
     first, second = (_ranks(weights, each) for each in (one, other))
     first -= (weights * first).sum(axis=1, keepdims=True) / total
     second -= (weights * second).sum(axis=1, keepdims=True) / total

@@ -89,10 +89,14 @@ def write_report(findings: Findings, path: Path) -> None:
         {(row.predictions.head): row for row in reversed(findings.scored) if not row.without_repeats}.values()
     )
     defaults.reverse()
+    fitted = sorted({name.partition("/")[0] for name in (findings.card.metrics if findings.card else ())})
     sections = [
         ("short", "In short", _short(findings)),
         ("all", "Every question that was asked", _every(findings.scored)),
-        *((f"head-{n}", f"Answers of {row.predictions.head}", head_part(row)) for n, row in enumerate(defaults)),
+        *(
+            (f"head-{n}", f"Answers of {row.predictions.head}", head_part(row, fitted_on=fitted))
+            for n, row in enumerate(defaults)
+        ),
         ("groups", "For whom it is right", audit_part(findings.audit)),
         ("robustness", "What it can bear", robustness_part(findings.robustness, findings.detector)),
         (

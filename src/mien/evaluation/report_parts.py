@@ -1,6 +1,6 @@
 """The parts of the report, each from one kind of finding."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from matplotlib.figure import Figure
@@ -21,8 +21,13 @@ from mien.explain import shown_crop
 from mien.pages import table_html
 
 
-def head_part(row: Scored) -> str:
-    """Return the part on one head: what it confuses, whether its probabilities can be trusted, all figures."""
+def head_part(row: Scored, *, fitted_on: Collection[str] = ()) -> str:
+    """Return the part on one head: what it confuses, whether its probabilities can be trusted, all figures.
+
+    Args:
+        row: the head against one truth.
+        fitted_on: splits on which the model's temperatures and thresholds were chosen, where that is known.
+    """
     made = row.predictions
     parts = [
         f"<p>This set of answers (head) knows {escape(', '.join(made.labels))}. {len(made):,} pictures, right answer: "
@@ -37,7 +42,7 @@ def head_part(row: Scored) -> str:
         )
     parts.append(_label_table(row))
     trust = [(name, figures[name]) for name in ("reliability", "risk_coverage") if name in figures]
-    parts.append("<h3>Can its probabilities be trusted?</h3>" + _trust(row))
+    parts.append("<h3>Can its probabilities be trusted?</h3>" + _trust(row, fitted_on))
     parts.append(f'<div class="plots">{"".join(_image(figure, name) for name, figure in trust)}</div>')
     parts.append("<h3>All figures</h3>")
     lines = [
@@ -85,8 +90,10 @@ def _has_temperature(made: Predictions) -> bool:
     return made.temperature != 1 or made.entropy_power != 0
 
 
-def _trust(row: Scored) -> str:
+def _trust(row: Scored, fitted_on: Collection[str]) -> str:
     made = row.predictions
+    fitted = f"validation pictures ({escape(', '.join(fitted_on))})" if fitted_on else "validation pictures"
+    same = " Here they may be the very same pictures: then what follows flatters." if made.split in fitted_on else ""
     before = before_temperature(made)
     lines = [
         (plain_name(name), f"{before[name]:.3f}", f"{row.metrics[name].value:.3f}", meaning(name)) for name in before
@@ -96,7 +103,7 @@ def _trust(row: Scored) -> str:
     if _has_temperature(made):
         words += (
             "The network alone is not so honest: its scores are divided by a temperature "
-            f"({made.temperature:.3f}{by_entropy}), fitted on other pictures than these.</p>"
+            f"({made.temperature:.3f}{by_entropy}), fitted on {fitted}.{same}</p>"
         )
         table = table_html(("", "before", "after", "what it is"), lines, numeric=(1, 2))
     else:
@@ -110,7 +117,7 @@ def _trust(row: Scored) -> str:
         words
         + table
         + f"<p>Answers less probable than {found['below']:.1%} are called <b>unsure</b>. The threshold was chosen on "
-        f"other pictures so that at most {found['stated_error']:.0%} of the remaining answers are wrong. Here "
+        f"{fitted} so that at most {found['stated_error']:.0%} of the remaining answers are wrong. Here "
         f"{found['unsure']:.1%} are unsure, <b>{found['error']:.1%}</b> of the remaining ones are wrong, and "
         f"{found['error_of_unsure']:.0%} of the unsure ones would have been. On the {SUREST:.0%} of pictures that it "
         f"is surest of, <b>{row.metrics['accuracy_of_surest_80'].value:.1%}</b> of the answers are right "

@@ -25,16 +25,22 @@ from mien.evaluation.ranking import (
 )
 
 CHUNK = 100
-"""Resamples that are worked on together; bounds the memory."""
+"""Resamples that are worked on together, at most."""
+MOST_WEIGHTS = 5_000_000
+"""Resamples times pictures that are worked on together; bounds the memory."""
 
 Values = dict[str, NDArray[np.float64]]
 
 
 def draw_weights(count: int, *, resamples: int, seed: int) -> Iterator[Weights]:
-    """Yield bootstrap resamples of pictures, as how often each picture was drawn: (up to `CHUNK`, count)."""
+    """Yield bootstrap resamples of pictures, as how often each picture was drawn: (up to `CHUNK`, count).
+
+    Of many pictures fewer resamples come together, see `MOST_WEIGHTS`; they are the same ones.
+    """
     draw = np.random.default_rng(seed)
-    for start in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - start)
+    chunk = min(CHUNK, max(MOST_WEIGHTS // count, 1))
+    for start in range(0, resamples, chunk):
+        size = min(chunk, resamples - start)
         drawn = [np.bincount(draw.integers(count, size=count), minlength=count) for _ in range(size)]
         yield np.array(drawn, np.float64)
 
@@ -137,10 +143,12 @@ class Statistics:
 
         def add(weights: Weights, found: Values) -> None:
             voted = weights[:, rows]
+            total = voted.sum(axis=1)
             for name, values in parts.items():
-                found[name] = voted @ values / voted.sum(axis=1)
-            # A resample of equal values has no correlation: 0, as against_votes says it.
-            found["entropy_correlation"] = np.nan_to_num(rank_correlation(voted, one, other))
+                found[name] = _ratio(voted @ values, total)
+            # A resample of equal values has no correlation: 0, as against_votes says it. One without votes has nothing.
+            correlation = np.nan_to_num(rank_correlation(voted, one, other))
+            found["entropy_correlation"] = np.where(total > 0, correlation, np.nan)
 
         self._rest.append(add)
 
@@ -220,7 +228,9 @@ class Statistics:
             for name in names:
                 each = {labels[n]: functions[name](weights, ranked[n], positive[:, n]) for n in occurs}
                 found |= {f"{name}/{label}": values for label, values in each.items()}
-                found[name if name != "ap" else "mean of ap"] = _mean_of(list(each.values()), len(weights))
+                # Without a label the mean average precision is 0, and an area does not exist.
+                mean, empty = ("mean of ap", 0.0) if name == "ap" else (name, np.nan)
+                found[mean] = _mean_of(list(each.values()), len(weights), empty)
 
         self._rest.append(add)
 
@@ -244,7 +254,7 @@ def _from_cells(cells: NDArray[np.float64], labels: tuple[str, ...]) -> Values:
         found |= {f"{name}/{label}": values[:, n] for n, label in enumerate(labels)}
     found["balanced_accuracy"] = found["macro_recall"]
     chance = (there * named).sum(axis=1) / total**2
-    found["kappa"] = _ratio(found["accuracy"] - chance, 1 - chance)
+    found["kappa"] = _ratio(found["accuracy"] - chance, 1 - chance, 0)  # of one class that is always said
     return found
 
 
@@ -261,12 +271,11 @@ def _counted(prefix: str, labels: tuple[str, ...]) -> Callable[[Weights, Values]
     return add
 
 
-def _mean_of(values: list[NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+def _mean_of(values: list[NDArray[np.float64]], count: int, empty: float = 0.0) -> NDArray[np.float64]:
     if not values:
-        return np.zeros(count)
+        return np.full(count, empty)
     stacked = np.stack(values)
-    there = ~np.isnan(stacked)
-    return np.asarray(np.nansum(stacked, axis=0) / np.maximum(there.sum(axis=0), 1))
+    return _ratio(np.nansum(stacked, axis=0), (~np.isnan(stacked)).sum(axis=0), empty)
 
 
 def _ratio(over: NDArray[np.float64], under: NDArray[np.float64], empty: float = np.nan) -> NDArray[np.float64]:

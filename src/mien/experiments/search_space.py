@@ -61,7 +61,7 @@ def parse_search(text: str) -> Searched:
     if not sign or not key.strip() or not values.strip():
         raise wrong
     low, dots, rest = values.partition("..")
-    if not dots:
+    if not dots or "|" in values:
         return Searched(key.strip(), choices=tuple(choice.strip() for choice in values.split("|")))
     high, _, kind = rest.partition(":")
     try:

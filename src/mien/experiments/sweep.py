@@ -107,13 +107,13 @@ def sweep(
         direction="maximize",
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
     )
-    ended = len(study.get_trials(states=ENDED))
-    study.sampler = optuna.samplers.TPESampler(seed=base.seed * 1009 + ended)  # a resumed sweep draws what is new
     roles = read_roles(base, data)
     _fail_stale_trials(study)
     _check_same(study, base, f"{data.name}, {len(roles['training'])} pictures", sorted(map(str, searched)))
 
     def objective(trial: optuna.Trial) -> float:
+        # Drawn by the trial's number, which the database gives once: machines that begin together draw other values.
+        study.sampler = optuna.samplers.TPESampler(seed=(base.seed * 1009 + trial.number) % 2**32)
         values = _drawn(searched, trial)
         return _try(recipe, [*changes, *values], roles, output / f"trial-{trial.number:03d}", trial)
 

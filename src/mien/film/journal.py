@@ -8,6 +8,7 @@ them.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,17 +27,30 @@ class FilmState:
 
     Attributes:
         stamp: what tells this version of the film's file from another.
-        start: where in the journal its frames begin, in bytes.
-        frames: how many are there.
+        stretches: where in the journal frames of it begin, in bytes, and how many follow there; more than one where
+            another film came between.
         ended: whether it is complete.
         problems: what was lost of it, each once.
     """
 
     stamp: Mapping[str, Any]
-    start: int
-    frames: int = 0
+    stretches: list[tuple[int, int]]
     ended: bool = False
     problems: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """How many frames are known."""
+        return sum(count for _, count in self.stretches)
+
+    def go_on(self, start: int) -> None:
+        """Begin a stretch."""
+        self.stretches.append((start, 0))
+
+    def count(self) -> None:
+        """Take in a frame, the next one of the last stretch."""
+        start, count = self.stretches[-1]
+        self.stretches[-1] = start, count + 1
 
     def add(self, problems: Iterable[str]) -> None:
         """Take in what was lost, each thing once."""
@@ -62,7 +76,7 @@ class Journal:
         self.path = path
         self.films: dict[str, FilmState] = {}
         self._run = json.loads(json.dumps(run))
-        self._current: FilmState | None = None
+        self._current: FilmState | None = None  # whose frames a new line would follow
         try:
             self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
         except OSError as error:
@@ -82,7 +96,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # of a full disk, which a write has told already: it tries once more what did not fit
+            self._file.close()
 
     def begin(self, film: str, stamp: Mapping[str, Any]) -> FilmState:
         """Start with a film, or go on with it.
@@ -95,16 +110,16 @@ class Journal:
             UsageError: the file is not the one whose first frames are known.
             OutputError: the disk is full.
         """
-        if film not in self.films:
-            self._write({"film": film, "stamp": stamp})
-            self.films[film] = FilmState(json.loads(json.dumps(stamp)), self._file.tell())
-        state = self.films[film]
+        state = self.films.get(film) or FilmState(json.loads(json.dumps(stamp)), [])
         if state.stamp != json.loads(json.dumps(stamp)):
             raise UsageError(
                 f"{film}: has changed since its first {state.frames} frames were written to {self.path}; delete that "
                 "file to start afresh"
             )
-        self._current = state
+        if state is not self._current and not state.ended:
+            self._write({"film": film, "stamp": stamp})
+            state.go_on(self._file.tell())
+        self.films[film] = self._current = state
         return state
 
     def write(self, result: FrameResult) -> None:
@@ -115,7 +130,7 @@ class Journal:
         """
         assert self._current is not None
         self._write(result.to_dict())
-        self._current.frames += 1
+        self._current.count()
 
     def lose(self, problem: str) -> None:
         """Note what is lost of the film that was begun last.
@@ -142,10 +157,11 @@ class Journal:
         """Yield the frames of a film that are known now, while others are written."""
         state = self.films[film]
         with self.path.open("rb") as file:
-            file.seek(state.start)
-            contents = (json.loads(line) for line in iter(file.readline, b""))
-            found = (FrameResult.from_dict(content) for content in contents if "lost" not in content)
-            yield from islice(found, state.frames)
+            for start, count in list(state.stretches):
+                file.seek(start)
+                contents = (json.loads(line) for line in iter(file.readline, b""))
+                found = (FrameResult.from_dict(content) for content in contents if "lost" not in content)
+                yield from islice(found, count)
 
     def all_frames(self) -> Iterator[FrameResult]:
         """Yield the frames of all films."""
@@ -165,7 +181,6 @@ class Journal:
     def _read(self) -> int:
         # Returns where the last whole line ends.
         end = 0
-        film = ""
         for line in self._file:
             if not line.endswith(b"\n"):
                 break
@@ -174,15 +189,18 @@ class Journal:
                 if end == 0:
                     self._check_run(content["journal"], content["run"])
                 elif "film" in content:
-                    film = content["film"]
-                    self.films[film] = FilmState(content["stamp"], end + len(line))
-                elif "lost" in content:
-                    self.films[film].add([content["lost"]])
+                    self._current = self.films.setdefault(content["film"], FilmState(content["stamp"], []))
+                    self._current.go_on(end + len(line))
                 elif "end" in content:
-                    self.films[film].ended, self.films[film].problems = True, tuple(content["problems"])
+                    state = self.films[content["end"]]
+                    state.ended, state.problems = True, tuple(content["problems"])
+                elif self._current is None:
+                    raise ValueError("no film has begun")
+                elif "lost" in content:
+                    self._current.add([content["lost"]])
                 else:
-                    self.films[film].frames += 1
-            except (ValueError, KeyError, TypeError) as error:
+                    self._current.count()
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise UsageError(f"{self.path}: is not a journal of `mien video`; delete it or move it away") from error
             end += len(line)
         return end

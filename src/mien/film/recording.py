@@ -14,7 +14,7 @@ from mien.film.timeline import draw_timeline
 from mien.inference.analyzer import Analyzer
 from mien.inference.video.analyzer import VideoAnalyzer, VideoSettings
 from mien.inference.video.film import follow_film
-from mien.inference.video.frames import Film, Part
+from mien.inference.video.frames import Film, Part, pictures_in
 
 
 class Stopped(Exception):  # noqa: N818  (not an error: somebody asked for it)
@@ -133,5 +133,6 @@ def _stamp(film: Film) -> dict[str, Any]:
     path = Path(film.name)
     if film.live or not path.exists():
         return {}
-    facts = path.stat()
-    return {"bytes": facts.st_size, "changed": facts.st_mtime_ns}
+    # Of a folder its pictures: the folder changes with whatever is written beside them, and not with what is in them.
+    facts = [file.stat() for file in (pictures_in(path) if path.is_dir() else [path])]
+    return {"bytes": sum(each.st_size for each in facts), "changed": max(each.st_mtime_ns for each in facts)}

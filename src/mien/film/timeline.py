@@ -151,8 +151,11 @@ def _draw_person(
     seen = curves.seen[some, None]
     means = np.where(seen > 0, curves.sums[some] / np.maximum(seen, 1), np.nan)
     middles = ((bins.edges[1:] + bins.edges[:-1]) / 2)[some]
+    there = np.concatenate([[False], seen[:, 0] > 0, [False]])
+    alone = there[1:-1] & ~there[:-2] & ~there[2:]  # no line leads to it: a dot
     for index, label in enumerate(labels):
         axis.plot(middles, means[:, index], color=_color(label), linewidth=1.6)
+        axis.plot(middles[alone], means[alone, index], ".", color=_color(label), markersize=5)
     shown = np.where(some & (curves.seen == 0), -1, curves.event)
     starts = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), bins.count]
     for start, end in pairwise(starts):
@@ -174,9 +177,13 @@ def _draw_faces(axis: Any, person: Person, bins: _Bins, thumbnails: Thumbnails) 
     begin_s, end_s = float(bins.edges[0]), float(bins.edges[-1])
     half_s = FACE_SHARE * (end_s - begin_s) / 2
     free_s = begin_s + NAME_SHARE * (end_s - begin_s)  # the person's name stands before
-    for time_s, _, picture in thumbnails.of(person.track_id):
+    shown = thumbnails.of(person.track_id)
+    late = any(min(time_s, end_s - half_s) - half_s >= free_s for time_s, _, _ in shown)
+    for time_s, _, picture in shown:
         middle_s = min(time_s, end_s - half_s)
-        if middle_s - half_s < free_s:  # no face hides another
+        if not late:  # who is seen at the beginning alone stands beside the name
+            late, middle_s = True, free_s + half_s
+        elif middle_s - half_s < free_s:  # no face hides another
             continue
         free_s = middle_s + half_s
         axis.plot([time_s, time_s], [1.02, 1.1], color="0.5", linewidth=0.8)

@@ -141,7 +141,8 @@ class Analyzer:
                 continue
             faces = self.detector.find_faces(picture)
             crops.append(crop_faces(picture, faces, self.card.crop))
-            found.append((source, picture.shape, faces))
+            name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+            found.append((name, picture.shape, faces))
         scores = iter(self.judge(np.concatenate(crops)))
         return [
             ImageResult(
@@ -149,9 +150,9 @@ class Analyzer:
                 width=width,
                 height=height,
                 model=self.card.name,
-                source=os.fspath(source) if isinstance(source, str | os.PathLike) else None,
+                source=name,
             )
-            for source, (height, width, _), faces in found
+            for name, (height, width, _), faces in found
         ]
 
     def _judged(self, face: Face, scores: Scores) -> FaceResult:

@@ -54,16 +54,18 @@ class Haar:
     SMALLEST_FACE = 24  # pixels; a face below that would have to be enlarged more than twice for a 48-pixel crop
 
     def __init__(self) -> None:
-        self._file = str(
-            Path(cv2.data.haarcascades)  # type: ignore[attr-defined]
-            / self.CASCADE
-        )
+        file = Path(cv2.data.haarcascades) / self.CASCADE  # type: ignore[attr-defined]
+        try:
+            self._description = file.read_text("utf-8")  # OpenCV itself opens no file with é in its path on Windows
+        except OSError as error:
+            raise WeightsError(f"{file}: this OpenCV has no Haar cascades; install opencv-python-headless<5") from error
         self._cascades = Lending(self._open)  # a cascade keeps its working memory in itself
 
     def _open(self) -> cv2.CascadeClassifier:
-        cascade = cv2.CascadeClassifier(self._file)
-        if cascade.empty():
-            raise WeightsError(f"{self._file}: this OpenCV has no Haar cascades; install opencv-python-headless<5")
+        cascade = cv2.CascadeClassifier()
+        memory = cv2.FileStorage(self._description, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        if not cascade.read(memory.getFirstTopLevelNode()):
+            raise WeightsError(f"{self.CASCADE}: OpenCV cannot read it; install opencv-python-headless<5 again")
         return cascade
 
     def find_faces(self, picture: NDArray[np.uint8], *, smallest: int = 0) -> list[Face]:
@@ -80,7 +82,8 @@ class Haar:
             Face(Box(float(x), float(y), float(x + width), float(y + height)), float(count / (count + 3)))
             for (x, y, width, height), count in zip(boxes, windows, strict=True)
         ]
-        return sorted(faces, key=lambda face: -face.score)
+        # Equally sure ones come in another order from run to run: OpenCV searches on several threads.
+        return sorted(faces, key=lambda face: (-face.score, face.box.y1, face.box.x1, face.box.x2))
 
 
 class EagerHaar(Haar):
@@ -113,12 +116,25 @@ class YuNet:
     CLOSE_UP_SHARE = 0.2  # of the picture's longest side: smaller faces are left to the first look
 
     def __init__(self, file: Path) -> None:
-        self._file = str(file)
+        self._file = file
+        try:
+            # OpenCV itself opens no file with é in its path on Windows, and crashes on a name that is no UTF-8.
+            self._content = np.frombuffer(file.read_bytes(), np.uint8)
+        except OSError as error:
+            raise WeightsError(f"{file}: cannot be read ({error.strerror}); check its permissions") from error
         self._networks = Lending(self._open)  # a network keeps the picture's size in itself
 
     def _open(self) -> cv2.FaceDetectorYN:
         try:
-            return cv2.FaceDetectorYN.create(self._file, "", (320, 320), self.SCORE, self.OVERLAP, self.MOST_CANDIDATES)
+            return cv2.FaceDetectorYN.create(
+                "onnx",
+                self._content,
+                np.empty(0, np.uint8),
+                (320, 320),
+                self.SCORE,
+                self.OVERLAP,
+                self.MOST_CANDIDATES,
+            )
         except cv2.error as error:
             raise WeightsError(f"{self._file}: OpenCV cannot open it; pull it again: mien models pull yunet") from error
 
@@ -189,7 +205,7 @@ def open_detector(name: str, *, spec: CropSpec) -> Detector:
     if name not in DETECTORS:
         raise unknown_name("detector", name, DETECTORS)
     if name == "auto":
-        name = "yunet" if weights.find("yunet").path().is_file() else "haar"
+        name = "yunet" if weights.find("yunet").is_there() else "haar"
     if name == "yunet":
         return YuNet(weights.verified("yunet"))
     return Haar() if name == "haar" else Whole(spec)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from mien.errors import PictureError
 
@@ -26,6 +26,17 @@ MAX_PIXELS = 100_000_000
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "AVIF")
 """What is decoded, by Pillow's names. Not all that Pillow knows: for EPS it would run another program on the file."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
 
 _pillow_limit = threading.Lock()
 
@@ -122,7 +133,7 @@ def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray
     _check_size(*picture.size, name=name, max_pixels=max_pixels)
     try:
         picture.load()
-        upright = ImageOps.exif_transpose(picture)
+        upright = _upright(picture)
         if upright.mode in ("I;16", "I;16L", "I;16B", "I"):
             # Pillow clips these at 255 when it converts; the values are 16-bit, also where the mode is "I".
             gray = np.clip(np.asarray(upright).astype(np.int64), 0, 65535).astype(np.uint16)
@@ -138,12 +149,22 @@ def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray
         raise PictureError(f"{name}: is truncated or damaged ({error}); copy or download it again") from error
 
 
+def _upright(picture: Image.Image) -> Image.Image:
+    # Not ImageOps.exif_transpose, which writes the EXIF data anew and fails on what it cannot write, such as a text
+    # where a number should be: the pixels are whole then.
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # as with a damaged header
+        return picture
+    return picture.transpose(TURNS[orientation]) if orientation in TURNS else picture
+
+
 def _from_array(array: NDArray[np.generic], *, name: str, max_pixels: int) -> NDArray[np.uint8]:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         raise PictureError(f"{name}: an array must be (h, w), (h, w, 1), (h, w, 3) or (h, w, 4)")
     height, width = array.shape[:2]
     _check_size(width, height, name=name, max_pixels=max_pixels)
-    if array.dtype == np.uint16:
+    if array.dtype.newbyteorder("=") == np.uint16:  # TIFF and FITS files hold the other byte order too
         array = ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if array.dtype != np.uint8:
         raise PictureError(

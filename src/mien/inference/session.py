@@ -23,7 +23,7 @@ class Session:
         threads: CPU threads for one call; 0 takes one per core.
 
     Raises:
-        WeightsError: the file cannot be opened, or carries no card.
+        WeightsError: the file cannot be opened, carries no card, or is another network than its card says.
     """
 
     def __init__(self, file: Path, *, threads: int = 0) -> None:
@@ -38,16 +38,37 @@ class Session:
         except OSError as error:
             raise WeightsError(f"{file}: cannot be read ({error.strerror}); see `mien models list`") from error
         except Exception as error:  # onnxruntime's errors have no common base below Exception
-            raise WeightsError(f"{file}: is not a weight file that can be opened; see `mien models list`") from error
+            raise WeightsError(
+                f"{file}: is not a weight file that onnxruntime {onnxruntime.__version__} can open; see `mien models "
+                "list`"
+            ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
         if CARD_KEY not in metadata:
             raise WeightsError(f"{file}: carries no model card; make weight files with `mien export`")
         card = ModelCard.from_json(metadata[CARD_KEY], file=str(file))
         self.card = card.with_sha256(hashlib.sha256(content).hexdigest())
         self._input = self._session.get_inputs()[0].name
-        missing = {head.name for head in card.heads} - {output.name for output in self._session.get_outputs()}
+        self._check(file)
+
+    def _check(self, file: Path) -> None:
+        # A card of another network would name the wrong emotions in silence.
+        outputs = {output.name: output.shape for output in self._session.get_outputs()}
+        missing = {head.name for head in self.card.heads} - set(outputs)
         if missing:
             raise WeightsError(f"{file}: its card names outputs that it does not have: {', '.join(sorted(missing))}")
+        crop, given = self.card.crop, self._session.get_inputs()[0]
+        sides = [crop.channels, crop.size, crop.size]
+        if given.type != "tensor(uint8)" or not _fits(given.shape[1:], sides):
+            raise WeightsError(
+                f"{file}: takes {given.type} {given.shape}, but its card says uint8 {['n', *sides]}; export it again "
+                "with `mien export`"
+            )
+        for head in self.card.heads:
+            if not _fits(outputs[head.name][1:], [len(head.labels)]):
+                raise WeightsError(
+                    f"{file}: its output {head.name} is {outputs[head.name]}, but its card names {len(head.labels)} "
+                    "labels; export it again with `mien export`"
+                )
 
     def logits(self, crops: NDArray[np.uint8], heads: Sequence[str]) -> list[NDArray[np.float32]]:
         """Ask the network for any of its heads: one call for up to `BATCH` crops, so that memory stays bounded.
@@ -66,3 +87,10 @@ class Session:
         if not calls:
             return [np.empty((0, len(self.card.head(head).labels)), np.float32) for head in heads]
         return [np.concatenate(parts) for parts in zip(*calls, strict=True)]
+
+
+def _fits(shape: Sequence[int | str | None], sides: Sequence[int]) -> bool:
+    # Sides that the file leaves open are texts or None.
+    return len(shape) == len(sides) and all(
+        not isinstance(side, int) or side == wanted for side, wanted in zip(shape, sides, strict=True)
+    )

@@ -7,6 +7,8 @@ Models trained by mien ship inside the package. Other people's files are pulled 
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +50,10 @@ class WeightFile:
     def path(self) -> Path:
         """Return where the file lies or would lie."""
         return SHIPPED / self.file if self.url is None else home() / self.file
+
+    def is_there(self) -> bool:
+        """Return whether the file is there for this user: no where its folder may not be looked into."""
+        return os.path.isfile(self.path())
 
 
 CATALOGUE = (
@@ -101,8 +107,12 @@ CATALOGUE = (
 
 
 def home() -> Path:
-    """Return the cache folder: the environment variable MIEN_HOME, or the platform's usual place for caches."""
-    return Path(os.environ.get("MIEN_HOME") or platformdirs.user_cache_dir("mien"))
+    """Return the cache folder: the environment variable MIEN_HOME, or the platform's usual place for caches.
+
+    ``~`` is the user's home folder in it, for no shell replaces that in a file of settings or a container's.
+    """
+    given = os.environ.get("MIEN_HOME")
+    return Path(os.path.expanduser(given) if given else platformdirs.user_cache_dir("mien"))
 
 
 def find(name: str) -> WeightFile:
@@ -125,7 +135,7 @@ def emotion_model(name: str) -> Path:
         WeightsError: the file is absent, or not the one that the catalogue names.
     """
     if name.endswith(".onnx") or os.sep in name:
-        if not Path(name).is_file():
+        if not _may_be_there(Path(name)):
             raise WeightsError(
                 f"{name}: no such weight file; give the path of an .onnx file or a name of `mien models list`"
             )
@@ -146,7 +156,7 @@ def verified(name: str) -> Path:
     entry = find(name)
     path = entry.path()
     remedy = "install mien again" if entry.url is None else f"type: mien models pull {name}"
-    if not path.is_file():
+    if not _may_be_there(path):
         raise WeightsError(f"{name}: its file {path} is not there; {remedy}")
     _check(path, entry, remedy=remedy)
     return path
@@ -174,12 +184,14 @@ def pull(name: str, *, source: Path | None = None, progress: Any = False) -> Pat
     if entry.url is None:
         return verified(name)
     if source is not None:
-        if not source.is_file():
+        if not _may_be_there(source):
             raise WeightsError(f"{source}: no such file; give the path of {entry.file}")
         _check(source, entry, remedy=f"get {entry.file} from {entry.url}")
-        with written_whole(target) as temporary:
+        with _written(target) as temporary:
             shutil.copyfile(source, temporary)
         return target
+    with suppress(WeightsError):
+        return verified(name)
     mirror = os.environ.get("MIEN_MIRROR")
     _download(f"{mirror.rstrip('/')}/{entry.file}" if mirror else entry.url, entry, progress=progress)
     return target
@@ -191,6 +203,14 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _may_be_there(path: Path) -> bool:
+    # Where it is not allowed to look, whoever reads the file says so.
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def _check(path: Path, entry: WeightFile, *, remedy: str) -> None:
     try:
         found = sha256_of(path)
@@ -200,28 +220,28 @@ def _check(path: Path, entry: WeightFile, *, remedy: str) -> None:
         raise WeightsError(f"{path}: SHA-256 is {found[:12]}…, should be {entry.sha256[:12]}…; {remedy}")
 
 
+@contextmanager
+def _written(target: Path) -> Iterator[Path]:
+    # Not pooch's own way: a file of its making may be read by nobody but its user, such as root in a container.
+    try:
+        with written_whole(target) as temporary:
+            yield temporary
+    except (OutputError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, OutputError) else error
+        reason = getattr(cause, "strerror", None) or cause
+        raise OutputError(f"{target.parent}: cannot be written ({reason}); set MIEN_HOME to another folder") from cause
+
+
 def _download(url: str, entry: WeightFile, *, progress: Any) -> None:
     import pooch  # only here: it brings requests, which takes longer to import than all of mien
     import requests
 
-    pooch.get_logger().setLevel("ERROR")
     by_hand = f"On a machine without a network: mien models pull {entry.name} --from {entry.file}"
-    try:
-        pooch.retrieve(
-            url,
-            known_hash=f"sha256:{entry.sha256}",
-            fname=entry.file,
-            path=entry.path().parent,
-            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
-        )
-    except requests.RequestException as error:
-        reason = "no connection" if isinstance(error, requests.ConnectionError) else str(error)
-        raise WeightsError(f"{entry.name}: cannot be downloaded from {url} ({reason}). {by_hand}") from error
-    except ValueError as error:  # pooch's word for another checksum
-        raise WeightsError(
-            f"{entry.name}: {url} gave another file than expected (SHA-256 differs). {by_hand}"
-        ) from error
-    except OSError as error:
-        raise OutputError(
-            f"{entry.path().parent}: cannot be written ({error.strerror or error}); set MIEN_HOME to another folder"
-        ) from error
+    with _written(entry.path()) as temporary:
+        try:
+            pooch.HTTPDownloader(progressbar=progress, timeout=30)(url, str(temporary), None)
+        except requests.RequestException as error:
+            reason = "no connection" if isinstance(error, requests.ConnectionError) else str(error)
+            raise WeightsError(f"{entry.name}: cannot be downloaded from {url} ({reason}). {by_hand}") from error
+        if sha256_of(temporary) != entry.sha256:
+            raise WeightsError(f"{entry.name}: {url} gave another file than expected (SHA-256 differs). {by_hand}")

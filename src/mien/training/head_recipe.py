@@ -47,6 +47,9 @@ class HeadRecipe(Section):
             raise ValueError(f"a {self.task} head learns from {' or '.join(allowed)}, not from {self.target}")
         if self.prior_power and self.task != "single":
             raise ValueError(f"prior_power is for heads of one label; a {self.task} head has thresholds")
+        if isinstance(self.labels, tuple) and len(set(self.labels)) < len(self.labels):
+            twice = next(label for label in self.labels if self.labels.count(label) > 1)
+            raise ValueError(f"labels has {twice!r} twice; name each label once")
         return self
 
     @property

@@ -7,9 +7,10 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mien.data.samples import Samples
-from mien.errors import TrainingError
+from mien.errors import RecipeError, TrainingError
 from mien.training.augment import augment, cutmix, mixup
 from mien.training.batches import Batch, Batches, Pictures
 from mien.training.losses import class_balance, head_loss, head_score
@@ -77,6 +78,12 @@ class Lesson(lightning.LightningModule):
         """All validation pictures, in order."""
         return Batches(self._validation, batch=256)
 
+    def on_train_start(self) -> None:
+        """End at once what had ended when it was interrupted: its last checkpoint says that patience is over."""
+        for stopping in self.trainer.early_stopping_callbacks:
+            if stopping is not None and stopping.wait_count >= stopping.patience:
+                self.trainer.should_stop = True
+
     def on_train_epoch_start(self) -> None:
         """Seed dropout by the epoch, so that a resumed run draws what the unbroken one would have drawn."""
         torch.manual_seed((self.recipe.seed * 100_003 + self.current_epoch) * 1009 + self.trainer.global_rank)
@@ -93,7 +100,7 @@ class Lesson(lightning.LightningModule):
         if self._models is not None:
             said = self._models.answers_to(x, targets, other)
             targets, other = (blended(each, said, share=self.recipe.teacher.share) for each in (targets, other))
-        logits = self._network()(x)
+        logits = self._logits(x)
         loss = self._loss(logits, targets)
         if partner is not None:
             loss = share * loss + (1 - share) * self._loss(logits, other)
@@ -133,6 +140,28 @@ class Lesson(lightning.LightningModule):
         """The recipe's optimiser and schedule."""
         steps = len(self.train_dataloader())
         return build_optimiser(self.network, self.recipe.optimiser, steps=steps, epochs=self.recipe.loop.epochs)
+
+    def on_train_epoch_end(self) -> None:
+        """Let a plateau's schedule see the epoch, before its checkpoint is written: Lightning would do so after it."""
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(self.trainer.callback_metrics[LOSS])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Move the schedule on; a plateau's has been."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            super().lr_scheduler_step(scheduler, metric)
+
+    def _logits(self, x: Tensor) -> dict[str, Tensor]:
+        try:
+            return self._network()(x)
+        except ValueError as error:
+            if len(x) > 1:
+                raise
+            raise RecipeError(
+                "batch norm needs two pictures a step, and this step has one; set loop.batch to 2 or more, learn from "
+                "more pictures, or leave batch norm out"
+            ) from error
 
     def _changed(self, crops: Tensor) -> tuple[Tensor, Tensor | None, float]:
         settings = self.recipe.augmentation

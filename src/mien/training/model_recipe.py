@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(gt=0)]
+Widths = Annotated[tuple[Width, ...], Field(min_length=1)]
+Depths = tuple[Annotated[int, Field(ge=0)], ...]
 
 
 class Section(BaseModel):
@@ -40,8 +43,8 @@ class Compact(Section):
     """
 
     kind: Literal["compact"] = "compact"
-    widths: tuple[int, ...] = (24, 48, 96, 192)
-    depths: tuple[int, ...] = (1, 2, 2, 2)
+    widths: Widths = (24, 48, 96, 192)
+    depths: Depths = (1, 2, 2, 2)
     dropout: Rate = 0.3
     mirrored: bool = False
 
@@ -59,8 +62,8 @@ class Lean(Section):
     """
 
     kind: Literal["lean"]
-    widths: tuple[int, ...] = (32, 64, 160, 320)
-    depths: tuple[int, ...] = (0, 2, 2, 1)
+    widths: Widths = (32, 64, 160, 320)
+    depths: Depths = (0, 2, 2, 1)
     stem_stride: Literal[1, 2] = 1
     dropout: Rate = 0.3
     mirrored: bool = False
@@ -79,7 +82,7 @@ class Cnn(Section):
     """
 
     kind: Literal["cnn"]
-    stages: tuple[tuple[int, ...], ...] = ((32, 32), (64, 64), (128, 128), (256, 256))
+    stages: tuple[tuple[Width, ...], ...] = ((32, 32), (64, 64), (128, 128), (256, 256))
     batch_norm: bool = True
     pool: Literal["max", "average"] = "max"
     dropout: Rate = 0.25

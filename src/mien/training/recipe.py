@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
+from torch import nn
 
 from mien.labels import LABEL_SETS
 from mien.model_card import FER2013_CROP, CropSpec
 from mien.training.head_recipe import HeadRecipe, Teacher
 from mien.training.model_recipe import Compact, Ensemble, Lean, Model, Rate, Section, Share
+
+TAKEN = ("loss", "score", "pixels")
+"""Columns of the curves and the input of the exported file: no head is called so."""
 
 
 class Crop(Section):
@@ -158,6 +162,11 @@ class Loop(Section):
     nodes: int = Field(default=1, ge=1)
     mlflow: str = ""
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _as_word(cls, precision: Any) -> Any:
+        return str(precision) if type(precision) is int else precision  # --set loop.precision=32 is a number
+
 
 class Card(Section):
     """What the weight file says about itself in words, see `mien.model_card.ModelCard`.
@@ -202,7 +211,7 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     about: str = ""
     published: str = ""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     model: Model = Compact()
     start: str = ""
     crop: Crop = Crop()
@@ -226,6 +235,11 @@ class Recipe(Section):
         for name in heads:
             if not re.fullmatch(r"[\w -]+", name):
                 raise ValueError(f"{name!r} is no name for a head; use letters, digits, blanks, - and _")
+            if name in TAKEN or hasattr(nn.ModuleDict(), name):
+                raise ValueError(
+                    f"{name!r} is no name for a head: something else is called so in networks, curves or weight files; "
+                    f"choose another, such as {name + '-head'!r}, and say its labels"
+                )
         return heads
 
     @model_validator(mode="after")

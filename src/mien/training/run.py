@@ -15,7 +15,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,9 +89,24 @@ def train(
         UsageError: a GPU is asked for and there is none.
         WeightsError: a teacher cannot be opened, pretrained weights cannot be had, or a checkpoint is damaged.
         TrainingError: the loss is no number.
-        OutputError: the folder holds a run already and `resume` is false, or cannot be written.
+        OutputError: the folder holds a run already and `resume` is false, another training writes to it now, or it
+            cannot be written.
     """
     folder = RunFolder(output)
+    # Further processes of a run on several devices write nothing: the first one holds it for them.
+    with folder.held() if process_rank() == 0 else nullcontext():
+        return _trained(folder, recipe, training, validation, resume=resume, callbacks=callbacks)
+
+
+def _trained(
+    folder: RunFolder,
+    recipe: Recipe,
+    training: Samples,
+    validation: Samples,
+    *,
+    resume: bool,
+    callbacks: tuple[Callback, ...],
+) -> RunFolder:
     checkpoint = _prepare(folder, recipe, resume=resume)
     if folder.weights.exists():
         return folder

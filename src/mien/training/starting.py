@@ -1,5 +1,6 @@
 """Weights to begin with: those of a finished run, or of an exported model."""
 
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -73,12 +74,17 @@ def _file_of(start: str) -> Path:
 
 
 def _fresh_heads(own: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in own.items() if name.startswith("heads.") and name not in weights}
+    return {name: value for name, value in own.items() if _of_a_head(name) and name not in weights}
 
 
 def _of_heads(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
     # Heads that the recipe does not want are left behind; anything else that does not fit is an error.
-    return {name: value for name, value in weights.items() if name in own or not name.startswith("heads.")}
+    return {name: value for name, value in weights.items() if name in own or not _of_a_head(name)}
+
+
+def _of_a_head(name: str) -> bool:
+    # Of mien.training.networks.parts.Heads the dense layers are of the network, which has to be the same.
+    return name.startswith("heads.") and not re.match(r"heads\.shared\.\d", name)
 
 
 def _exported_weights(file: Path) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ once, on pictures as they are, and kept in the run's folder; crops are changed b
 asked for at each batch, as augmentation has made it.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
@@ -26,13 +28,16 @@ from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets, targets_of
-from mien.training.weights_file import write_tensors
+from mien.training.weights_file import header_of, write_tensors
 
 CORNER_SHARE = 1 / 12
 """How much of the side the corner views leave out: 4 of 48 pixels, as in the ten-crop test of the literature."""
 
 PART = 1024
 """Pictures that are worked on at once."""
+
+PICTURES = "pictures"
+"""Key of the kept file's header: SHA-256 of the names of the pictures, in their order."""
 
 
 def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:
@@ -50,15 +55,19 @@ def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Ten
     Raises:
         WeightsError: a model cannot be opened.
         RecipeError: a model looks at other crops, names other labels, or has none of the recipe's heads; or the kept
-            answers are of another number of pictures.
+            answers are to other pictures (of a file of an earlier version only their number is known), or damaged.
         OutputError: the file cannot be written.
     """
     if not recipe.teacher.models or recipe.teacher.each_batch:
         return None
+    names = _names(training)
     if not kept.is_file():
-        write_tensors(kept, ask(recipe, training))
-    found = load_file(kept)
-    if any(len(answer) != len(training) for answer in found.values()):
+        write_tensors(kept, ask(recipe, training), header={PICTURES: names})
+    try:
+        found, asked = load_file(kept), header_of(kept).get(PICTURES, names)
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"{kept}: cannot be read; delete it, and the teachers are asked again") from error
+    if asked != names or any(len(answer) != len(training) for answer in found.values()):
         raise RecipeError(f"{kept}: holds answers to other pictures; delete it, and the teachers are asked again")
     return found
 
@@ -165,6 +174,10 @@ def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) ->
         values = ((1 - share) * target.values + share * answer) * target.known[:, None]
         mixed[name] = Target(values, target.known)
     return Targets(mixed)
+
+
+def _names(samples: Samples) -> str:
+    return hashlib.sha256("\0".join(samples.ids.tolist()).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _at(found: Mapping[str, list[NDArray[np.float64]]], known: NDArray[np.bool_]) -> dict[str, Tensor]:

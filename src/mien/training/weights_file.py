@@ -55,6 +55,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[
 
 def how_trained(path: Path) -> str:
     """Return how the weights of a file that can be read were trained, empty where it does not say."""
+    return header_of(path).get(TRAINED, "")
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """Return the words of a file that can be read, by key; none where it has none."""
     with safe_open(path, "pt") as file:
-        header: dict[str, str] = file.metadata() or {}
-    return header.get(TRAINED, "")
+        return file.metadata() or {}

@@ -90,7 +90,7 @@ class Models:
         return name
 
     def _here(self, detector: str) -> bool:
-        return detector != "yunet" or find("yunet").path().is_file()
+        return detector != "yunet" or find("yunet").is_there()
 
     def _open(self, model: str, labels: str | None, detector: str) -> Analyzer:
         return Analyzer(

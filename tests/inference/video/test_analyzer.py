@@ -5,6 +5,7 @@ import pytest
 
 import mien
 from mien.inference.video.analyzer import VideoAnalyzer, VideoSettings
+from mien.results import Box, Face
 from tests.films_on_disk import wandering_face
 
 
@@ -128,3 +129,68 @@ def test_the_models_verdict_on_frames_and_on_labels(film):
         assert face.label_unsure == (face.confidence < analyzer.head.unsure_below)
     assert results[0].faces[0].label_unsure
     assert mien.FrameResult.from_dict(results[0].to_dict()).faces[0].label_unsure
+
+
+def test_a_film_of_two_clocks_has_the_events_of_both(analyzer, film):
+    # Two recordings joined into one file: the second one's times begin at 0 again.
+    times = [60 + time_s for _, time_s in film[:20]] + [time_s for _, time_s in film[:20]]
+    joined = [(picture, time_s) for (picture, _), time_s in zip(film[:20] * 2, times, strict=True)]
+    results, events = analyze(VideoAnalyzer(analyzer), joined, 16)
+    assert [result.time_s for result in results] == times
+    assert [(event.track_id, event.onset_s, event.offset_s) for event in events] == [(1, 60, 60.76), (2, 0, 0.76)]
+    video = VideoAnalyzer(analyzer)
+    assert [video.replay(known) for known in results] == results
+
+
+def test_times_that_run_back_a_little_make_no_negative_events(analyzer, film):
+    times = [0.0, 0.04, 0.03, 0.01]
+    _, (event,) = analyze(
+        VideoAnalyzer(analyzer), [(picture, time_s) for (picture, _), time_s in zip(film, times, strict=False)], 4
+    )
+    assert (event.onset_s, event.offset_s) == (0, 0.04)
+
+
+def test_after_its_end_a_film_may_go_on(analyzer, film):
+    video = VideoAnalyzer(analyzer)
+    video.step(film[:3])
+    assert len(video.finish()) == 1
+    results = video.step([(np.zeros((40, 60, 3), np.uint8), time_s) for time_s in (1.0, 2.0, 3.0)])
+    assert [len(result) for result in results] == [0, 0, 0]
+
+
+def test_frames_are_read_as_pictures_are(analyzer, film):
+    picture = film[0][0]
+    (expected,) = VideoAnalyzer(analyzer).step(film[:1])
+    assert len(expected) == 1
+    rgba = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    for frame in (picture.astype(np.uint16) * 257, rgba, picture[..., ::-1].copy()[..., ::-1]):
+        assert VideoAnalyzer(analyzer).step([(frame, 0.0)])[0].to_dict() == expected.to_dict()
+    assert len(VideoAnalyzer(analyzer).step([(picture[..., 0], 0.0)])[0]) == 1
+    with pytest.raises(mien.PictureError, match="must be uint8"):
+        VideoAnalyzer(analyzer).step([(picture.astype(np.float32) / 255, 0.0)])
+    with pytest.raises(mien.UsageError, match="a frame's time is nan"):
+        VideoAnalyzer(analyzer).step([(picture, float("nan"))])
+
+
+def test_a_hidden_face_that_came_nearer_does_not_fill_the_memory(analyzer, monkeypatch):
+    sides = []
+    monkeypatch.setattr(
+        "mien.inference.video.analyzer.look_again",
+        lambda picture, boxes, detector: sides.extend(max(box.width, box.height) for box in boxes) or [],
+    )
+    faces = [
+        Face(Box(600 - side / 2, 300 - side / 2, 600 + side / 2, 300 + side / 2), 0.9) for side in range(200, 400, 20)
+    ]
+    seen = iter(faces)
+    monkeypatch.setattr(analyzer.detector, "find_faces", lambda picture, **options: [next(seen)])
+    frame = np.zeros((600, 1200, 3), np.uint8)
+    near = VideoAnalyzer(analyzer, VideoSettings(detect_every=1, max_gap_s=60)).step(
+        [(frame, n / 25) for n in range(10)]
+    )
+    assert {face.track_id for result in near for face in result} == {1}
+    video = VideoAnalyzer(analyzer, VideoSettings(detect_every=10**6, max_gap_s=60))
+    for known in near:
+        video.replay(known)
+    for number in range(10, 1000):
+        video.step([(frame, number / 25)])
+    assert max(sides) <= 1.5 * 1200

@@ -6,7 +6,7 @@ from mien.errors import UsageError, VideoError
 from mien.inference.video import film as film_module
 from mien.inference.video.analyzer import VideoAnalyzer
 from mien.inference.video.film import follow_film
-from mien.inference.video.frames import Part, open_film
+from mien.inference.video.frames import Frame, Part, open_film
 from tests.films_on_disk import gray_steps, wandering_face, write_film
 
 
@@ -112,3 +112,45 @@ def test_a_folder_of_pictures_is_a_film(analyzer, tmp_path):
     for number, picture in enumerate(gray_steps(3)):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     assert [result.time_s for result in analyzer.analyze_video(tmp_path)] == [0, 0.04, 0.08]
+
+
+def test_a_film_of_two_clocks_is_gone_on_with_where_it_stopped(analyzer, astronaut_pixels):
+    pictures = wandering_face(astronaut_pixels, count=40, hidden=range(0))
+
+    class Joined:
+        name, live = "joined.ts", False
+
+        def frames(self, part, *, after, on_problem):
+            # As a file does, goes on from the first time after the one that is known.
+            times = [(5 + number / 25) if number < 25 else (number - 25) / 25 + 4.5 for number in range(40)]
+            first = next(n for n, time_s in enumerate(times) if after is None or time_s > after[1])
+            for count, number in enumerate(range(first, 40), after[0] + 1 if after else 0):
+                yield Frame(count, times[number], pictures[number])
+
+    def results(known=()):
+        video = VideoAnalyzer(analyzer, source="joined.ts")
+        return list(follow_film(Joined(), video, Part(), known=known, on_problem=pytest.fail))
+
+    whole = results()
+    assert len(whole) == 40
+    assert plain(results(whole[:30])) == plain(whole)
+
+
+@pytest.mark.parametrize("cut", [10, 45, 60])
+def test_a_joined_file_is_gone_on_with_where_it_stopped(analyzer, astronaut_pixels, tmp_path, cut):
+    pictures = wandering_face(astronaut_pixels, count=40, hidden=range(0))
+    parts = [write_film(tmp_path / f"{name}.ts", pictures[:count]) for name, count in (("a", 40), ("b", 30))]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+    def results(known=()):
+        film = open_film(joined)
+        video = VideoAnalyzer(analyzer, source=film.name)
+        try:
+            return list(follow_film(film, video, Part(), known=known, on_problem=lambda problem: None))
+        finally:
+            film.close()
+
+    whole = results()
+    assert len(whole) == 70
+    assert plain(results(whole[:cut])) == plain(whole)

@@ -85,3 +85,23 @@ def test_motion_learns_a_steady_speed():
     assert motion.velocity == pytest.approx([100, 0, 0, 0], abs=1)
     motion.predict(0.5)
     assert motion.box.x1 == pytest.approx(4 * 59 + 50, abs=2)
+
+
+def test_another_clock_ends_all_tracks():
+    frames = [[face(0, 0)], [face(0, 0)], [face(0, 0)], [], [face(0, 0)]]
+    assert follow(frames, [100.0, 100.04, 0.0, 0.04, 1.2]) == [[1], [1], [2], [], [3]]
+    tracker = Tracker(max_gap_s=1)
+    tracker.predict(100.0)
+    tracker.place([face(0, 0)], [None])
+    assert [track.id for track in tracker.predict(3.0)] == [1]
+    assert tracker.tracks == []
+
+
+def test_a_box_that_trembles_is_not_taken_for_another_ones_direction():
+    # Two people pass each other, and while they overlap one of them hides the other.
+    frames = []
+    for step in range(20):
+        nearer, other = face(100 + 2 * step - 3 * (step == 19), 100), face(180 - 2 * step, 100)
+        frames.append([nearer, other] if step < 14 else [nearer])
+    ids = follow(frames, [step / 60 for step in range(20)])
+    assert ids == [[1, 2]] * 14 + [[1]] * 6

@@ -1,5 +1,6 @@
 """Frames in, followed faces out: look, follow, score, smooth. Needs no decoder: frames come from anywhere."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ from mien.inference.video.tracks import Tracker
 from mien.inference.video.windows import WINDOW_SIDE, look_again
 from mien.results import Emotions, Face
 from mien.video_results import Event, FrameResult, TrackedFace
+
+LARGEST_FACE = 1.5
+"""Of the longer side of the frame: no window is opened for a face that should be larger."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,20 @@ class VideoAnalyzer:
 
         Args:
             frames: (height, width, 3) uint8 RGB, upright, and the time of each in seconds, in the order of the film;
-                at any spacing.
+                at any spacing. What `mien.Analyzer.read` takes otherwise is read as it does.
             pixels: whether the results carry the pixels.
 
         Returns:
             One result a frame, in order; `index` counts the frames that this object has seen.
+
+        Raises:
+            PictureError: a frame cannot be used as a picture.
+            UsageError: a time is no number.
         """
+        for _, time_s in frames:
+            if not math.isfinite(time_s):
+                raise UsageError(f"a frame's time is {time_s}: give seconds, such as its number / frames a second")
+        frames = [(self._analyzer.read(picture), time_s) for picture, time_s in frames]
         crop = self._analyzer.card.crop
         found = [self._follow(picture, time_s) for picture, time_s in frames]
         crops = [np.empty((0, crop.channels, crop.size, crop.size), np.uint8)]
@@ -84,7 +96,7 @@ class VideoAnalyzer:
         scores = iter(self._analyzer.judge(np.concatenate(crops)))
         results: list[FrameResult] = []
         for (picture, time_s), seen in zip(frames, found, strict=True):
-            faces, events = self._remember(seen, [next(scores) for _ in seen.faces], time_s)
+            faces, events = self._remember(seen, [next(scores) for _ in seen.faces])
             results.append(
                 FrameResult(
                     index=self._count - len(frames) + len(results),
@@ -113,20 +125,24 @@ class VideoAnalyzer:
         faces = [found.face for found in known]
         ids = self._tracker.place(faces, [found.track_id for found in known])
         scores = [Scores(np.array(found.emotions.probabilities), found.face_probability) for found in known]
-        tracked, events = self._remember(_Seen(faces, ids, over), scores, known.time_s)
+        tracked, events = self._remember(_Seen(faces, ids, over, self._tracker.now_s), scores)
         return replace(known, faces=tracked, events=events)
 
     def finish(self) -> list[Event]:
         """End the film: return the events that were still going on."""
         over = [event for history in self._histories.values() for event in history.finish()]
         self._histories = {}
+        self._tracker.tracks = []
         return over
 
     def _follow(self, picture: NDArray[np.uint8], time_s: float) -> "_Seen":
         everywhere = self._count % self._detect_every == 0
         self._count += 1
         over = [track.id for track in self._tracker.predict(time_s)]
-        windows = [track.motion.box for track in self._tracker.tracks]
+        expected = [track.motion.box for track in self._tracker.tracks]
+        # While a face is hidden, what is expected of one that came nearer grows on: its window would fill the memory.
+        largest = LARGEST_FACE * max(picture.shape[:2])
+        windows = [box for box in expected if max(box.width, box.height) <= largest]
         if everywhere or len(windows) * WINDOW_SIDE**2 > picture.shape[0] * picture.shape[1]:
             faces = self._analyzer.detector.find_faces(picture)
             matches = self._tracker.match(faces)
@@ -137,11 +153,9 @@ class VideoAnalyzer:
             faces, matches = [face for face, _ in matched], [number for _, number in matched]
         ids = self._tracker.place(faces, matches)
         order = sorted(range(len(faces)), key=ids.__getitem__)
-        return _Seen([faces[place] for place in order], [ids[place] for place in order], over)
+        return _Seen([faces[place] for place in order], [ids[place] for place in order], over, self._tracker.now_s)
 
-    def _remember(
-        self, seen: "_Seen", scores: Sequence[Scores], time_s: float
-    ) -> tuple[tuple[TrackedFace, ...], tuple[Event, ...]]:
+    def _remember(self, seen: "_Seen", scores: Sequence[Scores]) -> tuple[tuple[TrackedFace, ...], tuple[Event, ...]]:
         head = self._analyzer.head
         events = [event for number in seen.over for event in self._histories.pop(number).finish()]
         tracked = []
@@ -150,7 +164,7 @@ class VideoAnalyzer:
                 self._histories[number] = History(
                     number, head, smoothing_s=self.settings.smoothing_s, hold_s=self.settings.hold_s
                 )
-            smoothed, label, over = self._histories[number].update(raw, time_s)
+            smoothed, label, over = self._histories[number].update(raw, seen.now_s)
             events += over
             emotions, calm = (Emotions(head.labels, tuple(values.tolist())) for values in (raw, smoothed))
             tracked.append(
@@ -170,7 +184,8 @@ class VideoAnalyzer:
 
 @dataclass(frozen=True)
 class _Seen:
-    # The faces of a frame in the order of their tracks, and the tracks that ended before it.
+    # The faces of a frame in the order of their tracks, the tracks that ended before it, and when it is for the tracks.
     faces: list[Face]
     ids: list[int]
     over: list[int]
+    now_s: float

@@ -72,11 +72,18 @@ def _results(
 ) -> Iterator[FrameResult]:
     before = iter(known)
     after: tuple[int, float] | None = None
+    onwards = True
     if not pixels:
         for result in before:
+            onwards = onwards and (after is None or result.time_s > after[1])
             after = result.index, result.time_s
             yield video.replay(result)
-    frames = film.frames(part, after=after, on_problem=on_problem)
+    if onwards:
+        frames = film.frames(part, after=after, on_problem=on_problem)
+    else:  # where the clock ran back, a time names no place: all is decoded again
+        known_to = -1 if after is None else after[0]
+        again = film.frames(part, after=None, on_problem=on_problem)
+        frames = (frame for frame in again if frame.index > known_to)
     if pixels:
         # Frames without a result begin where the known results end; a frame that is missing now is missed.
         for result in before:

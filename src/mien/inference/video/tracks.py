@@ -46,6 +46,11 @@ class Track:
         return self._seen[-1][1]
 
     @property
+    def earlier_box(self) -> Box:
+        """Where the face was seen `MOMENTUM_S` before that, or first, where it is newer."""
+        return self._seen[0][1]
+
+    @property
     def last_seen_s(self) -> float:
         """When the face was last seen."""
         return self._seen[-1][0]
@@ -69,7 +74,7 @@ class Track:
 
     def direction(self) -> NDArray[np.float64]:
         """Return the unit vector (2,) of the recent movement, zero while the face stood still."""
-        return _direction(self._seen[0][1], self.last_box)
+        return _direction(self.earlier_box, self.last_box)
 
     def _walk_again(self, box: Box, time_s: float) -> None:
         # ORU: what the filter made up while the face was hidden is forgotten; it walks the straight line instead.
@@ -108,18 +113,29 @@ class Tracker:
         """Move on to a frame; each track's ``motion.box`` is then where its face should be.
 
         Args:
-            time_s: of the frame; never earlier than the frame before, or it counts as the same moment.
+            time_s: of the frame. A little earlier than the frame before counts as the same moment; earlier by more
+                than `max_gap_s` is another clock, such as that of a second film joined to the first: all tracks end.
 
         Returns:
             The tracks that are over: unseen for too long.
         """
-        passed = 0.0 if self._time_s is None else max(time_s - self._time_s, 0.0)
-        self._time_s = time_s if self._time_s is None else max(time_s, self._time_s)
-        over = [track for track in self.tracks if self._time_s - track.last_seen_s > self._max_gap_s]
+        if self._time_s is None or time_s < self._time_s - self._max_gap_s:
+            over = self.tracks
+            self._time_s, self._previous_s = time_s, -np.inf
+        else:
+            over = [track for track in self.tracks if max(time_s, self._time_s) - track.last_seen_s > self._max_gap_s]
+        passed = max(time_s - self._time_s, 0.0)
+        self._time_s += passed
         self.tracks = [track for track in self.tracks if track not in over]
         for track in self.tracks:
             track.motion.predict(passed)
         return over
+
+    @property
+    def now_s(self) -> float:
+        """The moment of this frame: its time, or that of an earlier frame where it runs back a little."""
+        assert self._time_s is not None
+        return self._time_s
 
     def match(self, faces: Sequence[Face]) -> list[int | None]:
         """Find which track each face of this frame belongs to.
@@ -134,8 +150,9 @@ class Tracker:
         gain = np.zeros((len(self.tracks), len(faces)))
         for row, track in enumerate(self.tracks):
             for column, face in enumerate(faces):
-                # OCM: of two faces that overlap alike, the one that lies in the direction of movement.
-                towards = float(directions[row] @ _direction(track.last_box, face.box))
+                # OCM: of two faces that overlap alike, the one that lies in the direction of movement. Both directions
+                # begin at the earlier box: from one frame to the next, a box trembles by more than a face moves.
+                towards = float(directions[row] @ _direction(track.earlier_box, face.box))
                 gain[row, column] = MOMENTUM * towards if towards > 0 else 0.0
         self._take(ids, faces, expected, free, gain)
         # OCR: who is left may have stopped while hidden, and is looked for where it was last seen.
@@ -148,19 +165,18 @@ class Tracker:
         Returns:
             The ids, those of the new tracks among them.
         """
-        assert self._time_s is not None
         known = {track.id: track for track in self.tracks}
         placed = []
         for face, number in zip(faces, ids, strict=True):
             if number in known:
                 track = known[number]
-                track.see(face, self._time_s, lost=track.last_seen_s < self._previous_s)
+                track.see(face, self.now_s, lost=track.last_seen_s < self._previous_s)
             else:
-                track = Track(self._next_id if number is None else number, face, self._time_s)
+                track = Track(self._next_id if number is None else number, face, self.now_s)
                 self.tracks.append(track)
                 self._next_id = max(self._next_id, track.id + 1)
             placed.append(track.id)
-        self._previous_s = self._time_s
+        self._previous_s = self.now_s
         return placed
 
     def _take(

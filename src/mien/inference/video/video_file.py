@@ -68,7 +68,7 @@ class VideoFile:
         """Yield the frames one after the other; see `mien.inference.video.frames.Film`."""
         begin_s = after[1] if after else part.start_s
         problems: list[str] = []
-        seeks = begin_s is not None and begin_s > self._begin_s() and self._seekable
+        seeks = begin_s is not None and begin_s > self._begin_s() and self._seekable and not (after and self._joinable)
         decoded = self._decoded_from(begin_s, problems) if seeks and begin_s is not None else self._decoded(problems)
         index = after[0] + 1 if after else -1 if seeks else 0  # -1: not known yet
         clock = _Clock(self.stream)
@@ -80,7 +80,7 @@ class VideoFile:
                         lost, index = lost + 1, index + 1
                     continue
                 time_s = clock.time_s(frame)
-                reached = after is None or time_s > after[1]
+                reached = reached or after is None or time_s > after[1]
                 if not reached:
                     continue
                 if part.start_s is not None and time_s < part.start_s:
@@ -180,6 +180,12 @@ class VideoFile:
     @property
     def _seekable(self) -> bool:
         return not self.live and self.stream.start_time is not None
+
+    @property
+    def _joinable(self) -> bool:
+        # Such films (.ts, .vob) are cut and joined as they are; the clock begins anew there, and a seek to a time may
+        # land behind a join.
+        return bool(self._container.format.flags & self._av.format.Flags.ts_discont.value)
 
     def _begin_s(self) -> float:
         start = self.stream.start_time

@@ -50,7 +50,8 @@ def build_network(recipe: Recipe, *, load: bool = True) -> nn.Module:
         if isinstance(model, Backbone):
             from mien.training.networks.backbones import BackboneNet  # timm is imported by those who use it
 
-            return BackboneNet(model, heads, crop_size=size, load=load)
+            # What the recipe starts from has the backbone too: nothing else needs to be read or downloaded.
+            return BackboneNet(model, heads, crop_size=size, load=load and not recipe.start)
         return _ensemble(model, recipe)
 
 
@@ -93,6 +94,7 @@ def trained_network(recipe: Recipe, weights: Path) -> nn.Module:
 
 def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
     members = []
+    tasks = {name: head.task for name, head in recipe.heads.items()}
     for run in recipe.member_runs():
         member, network = load_network(RunFolder(run))
         if member.labels() != recipe.labels() or member.crop != recipe.crop:
@@ -100,6 +102,12 @@ def _ensemble(model: Ensemble, recipe: Recipe) -> nn.Module:
                 f"{run}: answers {', '.join(member.labels())} on {member.crop.color} crops of {member.crop.size} px, "
                 f"the ensemble {', '.join(recipe.labels())} on {recipe.crop.color} of {recipe.crop.size}; members must "
                 "have the same heads, labels and crops"
+            )
+        other = [name for name, head in member.heads.items() if head.task != tasks[name]]
+        if other:
+            raise RecipeError(
+                f"{run}: heads.{other[0]}.task is {member.heads[other[0]].task!r} there, {tasks[other[0]]!r} in the "
+                "ensemble; members must have the same tasks"
             )
         members.append(network)
     return Average(members, [name for name, head in recipe.heads.items() if head.task == "single"])

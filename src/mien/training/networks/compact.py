@@ -21,6 +21,26 @@ class SqueezeExcite(nn.Module):
         return x * weights.sigmoid()
 
 
+class Shrunk(nn.AvgPool2d):
+    """Means of squares, as many as a convolution of this stride makes of a side: where one is left over, it repeats it.
+
+    Args:
+        stride: side of the squares.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__(stride)
+        self._side = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c, h / stride, w / stride), rounded up."""
+        # Not ceil_mode, with which onnxruntime divides by more than there is.
+        high, wide = (-side % self._side for side in x.shape[2:])
+        if high or wide:
+            x = functional.pad(x, (0, wide, 0, high), mode="replicate")
+        return super().forward(x)
+
+
 class Block(nn.Module):
     """Two 3x3 convolutions with squeeze-and-excitation around a shortcut; the shortcut shrinks by averaging."""
 
@@ -34,7 +54,7 @@ class Block(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride) if stride > 1 else nn.Identity(),
+                Shrunk(stride) if stride > 1 else nn.Identity(),
                 nn.Conv2d(inputs, outputs, 1, bias=False),
                 nn.BatchNorm2d(outputs),
             )
