@@ -274,11 +274,16 @@ def test_what_lies_beyond_the_limit_is_hidden_too(browser, film):
         context.close()
 
 
-def test_the_last_frame_of_a_film_stays_known(page, film):
+def see_blurred(page, film, *, frames):
+    """Give the page a film to blur, and wait until it is analysed."""
     page.check("#blur")
     page.set_input_files("#file", film)
-    expect(page.locator("#timeline")).to_have_attribute("data-frames", "30", timeout=30_000)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", frames, timeout=30_000)
     expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_the_last_frame_of_a_film_stays_known(page, film):
+    see_blurred(page, film, frames="30")
     go_to(page, 3)
     expect(page.locator("#veil")).to_be_hidden()
     expect(page.locator("#faces .face")).to_have_count(1)
@@ -312,10 +317,7 @@ def test_a_frame_stands_until_the_next_one_however_long_that_is(page, slow_film)
 
 
 def test_boxes_and_blur_fit_a_film_whose_pixels_are_not_square(page, slow_film):
-    page.check("#blur")
-    page.set_input_files("#file", slow_film)
-    expect(page.locator("#timeline")).to_have_attribute("data-frames", "3", timeout=30_000)
-    expect(page.locator("#progress")).to_be_hidden()
+    see_blurred(page, slow_film, frames="3")
     go_to(page, 0.5)
     expect(page.locator("#faces .face")).to_have_count(1)
     assert page.locator("#film").evaluate("video => [video.videoWidth, video.videoHeight]") == [720, 480]

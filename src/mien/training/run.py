@@ -220,6 +220,7 @@ def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> li
         use_distributed_sampler=False,  # mien.training.batches gives each process its part
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
+        enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in callbacks),
         enable_model_summary=False,
         log_every_n_steps=50,
     )

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,3 +49,12 @@ def test_no_pictures_and_no_rate(folder, tmp_path):
         open_film(tmp_path / "empty")
     with pytest.raises(UsageError, match="rate is 0"):
         open_film(folder, rate=0)
+
+
+def test_a_folder_that_may_not_be_read_is_one_line(tmp_path, monkeypatch):
+    def refused(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # whoever tests as root may read everything
+    with pytest.raises(VideoError, match=r"cannot be read \(Permission denied\)"):
+        open_film(tmp_path)

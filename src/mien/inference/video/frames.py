@@ -161,8 +161,15 @@ def is_address(name: str) -> bool:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Return the pictures that lie in a folder itself; numbers in their names count as numbers (2 before 10)."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    """Return the pictures that lie in a folder itself; numbers in their names count as numbers (2 before 10).
+
+    Raises:
+        VideoError: the folder may not be read.
+    """
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise VideoError(f"{folder}: cannot be read ({error.strerror}); check the folder's permissions") from error
     return sorted(found, key=lambda path: [(int(digits or -1), text) for digits, text in _PARTS.findall(path.name)])
 
 
