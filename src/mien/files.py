@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mien.errors import OutputError
 
@@ -72,9 +73,9 @@ def free_name(stem: str, suffix: str, taken: set[str]) -> str:
     return name
 
 
-def writable_text(text: str) -> str:
-    """Return a text as it is written with `ODD`, for what takes nothing but UTF-8."""
-    return text.encode("utf-8", ODD).decode("utf-8")
+def writable_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows with their ``source`` as it is written with `ODD`, for Parquet, which takes nothing but UTF-8."""
+    return [row | {"source": row["source"] and row["source"].encode("utf-8", ODD).decode("utf-8")} for row in rows]
 
 
 def _umask() -> int:

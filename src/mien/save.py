@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, import_extra
-from mien.files import ODD, check_writable, writable_text, written_whole
+from mien.files import ODD, check_writable, writable_rows, written_whole
 from mien.results import ImageResult
 
 
@@ -81,11 +81,7 @@ def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[
     }
     columns = _columns(labels)
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
-    rows = [
-        row | {"source": row["source"] and writable_text(row["source"])}
-        for result in results
-        for row in result.to_rows()
-    ]
+    rows = writable_rows(row for result in results for row in result.to_rows())
     parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, import_extra
-from mien.files import ODD, check_writable, writable_text, written_whole
+from mien.files import ODD, check_writable, writable_rows, written_whole
 from mien.video_results import FrameResult, table_columns
 
 GROUP_ROWS = 2048
@@ -104,9 +104,7 @@ def _write_parquet(rows: Iterator[Row], path: Path, columns: Sequence[str]) -> N
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while group := list(islice(rows, GROUP_ROWS)):
-            for row in group:
-                row["source"] = row["source"] and writable_text(row["source"])
-            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+            writer.write_table(arrow.Table.from_pylist(writable_rows(group), schema=schema))
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -1,6 +1,7 @@
 """What a run leaves, and where."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +9,8 @@ from pathlib import Path
 
 from mien.errors import OutputError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -28,34 +27,34 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Make the folder, and let no other training write to it meanwhile.
 
-        The system lets go of it when the process ends, however that happens. Where a filesystem knows no locks, nothing
-        is held.
+        The system lets go of it when the process ends, however that happens. On Windows, and where a filesystem knows
+        no locks, nothing is held.
 
         Raises:
             OutputError: another training writes to it, or it cannot be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDONLY) if fcntl else -1
+            handle = -1 if sys.platform == "win32" else os.open(self.path, os.O_RDONLY)
         except OSError as error:
             raise OutputError(
                 f"{self.path}: cannot be written ({error.strerror or error}); choose another place or make room"
             ) from error
+        if sys.platform == "win32":
+            yield
+            return
         try:
-            if fcntl:
+            try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise OutputError(
-                f"{self.path}: another training writes to it now; wait until it ends, or choose another --output"
-            ) from None
-        except OSError:  # no locks here
-            pass
-        try:
+            except BlockingIOError:
+                raise OutputError(
+                    f"{self.path}: another training writes to it now; wait until it ends, or choose another --output"
+                ) from None
+            except OSError:  # no locks here
+                pass
             yield
         finally:
-            if handle >= 0:
-                os.close(handle)
+            os.close(handle)
 
     @property
     def recipe(self) -> Path:

@@ -17,13 +17,13 @@ from mien.data.sources.source import (
     Source,
     SourceOptions,
     is_picture,
+    is_picture_file,
     need_folder,
     note_loose,
     subfolders,
     usable_picture,
 )
 from mien.errors import DataError, import_extra
-from mien.inference.image import PICTURE_SUFFIXES
 from mien.labels import FACE2, spelled_label
 
 PERSONS = frozenset({"person", "persons", "people", "human", "humans", "face", "faces"})
@@ -76,7 +76,7 @@ def _part(path: Path, label: str, problems: Problems) -> Iterator[Record]:
 
 def _folder(path: Path, label: str, problems: Problems) -> Iterator[Record]:
     for file in sorted(path.rglob("*")):
-        if file.suffix.casefold() not in PICTURE_SUFFIXES or not file.is_file():
+        if not is_picture_file(file):
             continue
         if label == "other" and PERSONS & {part.casefold() for part in file.relative_to(path).parts[:-1]}:
             problems.add(str(file), "is a person among the other things")
