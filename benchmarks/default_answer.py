@@ -18,6 +18,7 @@ from sklearn.metrics import balanced_accuracy_score
 from measurements import write_rows
 from mien.cli.progress import track
 from mien.data.samples import read_samples
+from mien.errors import one_line
 from mien.evaluation.corruptions import CORRUPTIONS, corrupt
 from mien.inference.scores import score_heads
 from mien.inference.session import Session
@@ -89,4 +90,4 @@ def mixture(
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

@@ -13,6 +13,7 @@ import csv
 from pathlib import Path
 
 from measurements import RESULTS
+from mien.errors import UsageError, one_line
 from mien.experiments.finishing import read_scores
 from mien.files import written_whole
 from mien.training.curves import read_curves
@@ -37,14 +38,22 @@ def main() -> None:
     """Collect."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
+    runs: Path = parser.parse_args().runs
     found: list[dict[str, str]] = []
-    for file in sorted(parser.parse_args().runs.glob("*/scores.csv")):
+    here: set[str] = set()
+    for file in sorted(runs.glob("*/scores.csv")):
         folder = RunFolder(file.parent)
-        if read_recipe(folder.recipe).published:
-            found += rows_of(folder)
+        run = read_recipe(folder.recipe)
+        if not run.published:
+            continue
+        if run.name in here:
+            raise UsageError(f"{runs}: holds two runs of recipe {run.name}; give a folder with the one that counts")
+        here.add(run.name)
+        found += rows_of(folder)
+    if not found:
+        raise UsageError(f"{runs}: holds no finished run of a recipe that repeats something published; train one")
     path = RESULTS / "experiments.csv"
     with path.open(newline="", encoding="utf-8") as earlier:
-        here = {row["recipe"] for row in found}
         found += [row for row in csv.DictReader(earlier) if row["recipe"] not in here]
     found.sort(key=lambda row: row["recipe"])
     columns = list(dict.fromkeys(key for row in found for key in row))
@@ -88,4 +97,4 @@ def rows_of(folder: RunFolder) -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

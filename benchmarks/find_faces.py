@@ -5,7 +5,7 @@
 
 The folder holds photographs, and training.xml and testing.xml with the boxes that people drew (PASCAL VOC 2011 pictures
 as distributed with dlib). A face counts as found at an IoU of 0.4; what overlaps no drawn box is a false alarm, and so
-is anything found in dogs.jpg. Photographs without drawn boxes are counted, not judged. The detectors are those of the
+is anything found in dogs.jpg. Other photographs of the folder are not looked at. The detectors are those of the
 model's analyzer: with a gate behind the cascade where the model has one. With --others, twenty pictures of
 natural-images without persons, enlarged sixteen times, should hold no face either. Writes results/detectors_MODEL.csv.
 """
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from measurements import write_rows
 from mien import Analyzer
+from mien.errors import one_line
 from mien.inference.image import read_picture
 from mien.inference.weights import DEFAULT_MODEL
 from mien.results import Box
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

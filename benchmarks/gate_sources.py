@@ -16,6 +16,7 @@ import numpy as np
 
 from measurements import write_rows
 from mien.data import open_table
+from mien.errors import one_line
 from mien.evaluation.audit import audit
 from mien.evaluation.predictions_file import read_predictions
 
@@ -66,4 +67,4 @@ def groups_of(source: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

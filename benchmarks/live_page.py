@@ -19,7 +19,8 @@ import cv2
 from playwright.sync_api import sync_playwright
 
 from load import cpu_s, server
-from measurements import write_rows
+from measurements import default_model, write_rows
+from mien.errors import one_line
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -74,7 +75,9 @@ def main() -> None:
                 faces = page.locator("#faces .face").count()
                 browser.close()
             rows.append(
-                {
+                default_model()
+                | {
+                    "data": given.film.name,
                     "detector": detector,
                     "seconds": f"{wall:.1f}",
                     "frames_per_second": f"{(last - first) / wall:.1f}",
@@ -88,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

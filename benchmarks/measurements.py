@@ -1,4 +1,4 @@
-"""Writing results files: CSV under benchmarks/results, every row with device, commit and date."""
+"""What the scripts share: results files, CSV under benchmarks/results, every row with device, commit and date."""
 
 import csv
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.files import written_whole
+from mien.inference.weights import DEFAULT_MODEL, find
 from mien.provenance import facts
 
 RESULTS = Path(__file__).parent / "results"
@@ -23,6 +24,11 @@ def first_of(*instructions: str) -> str:
 def int8_by() -> str:
     """Return by what this CPU multiplies in int8: ``"vnni"``, or ``"none"`` where there is no instruction for it."""
     return first_of("avx512_vnni", "avx_vnni").rpartition("_")[2]
+
+
+def default_model() -> dict[str, str]:
+    """Return the columns that say which weight file answers where none is named."""
+    return {"model": DEFAULT_MODEL, "sha256": find(DEFAULT_MODEL).sha256}
 
 
 def write_rows(name: str, rows: Sequence[dict[str, Any]]) -> Path:

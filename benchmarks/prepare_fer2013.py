@@ -37,6 +37,7 @@ from mien.data import (
     prepare,
 )
 from mien.data.votes import VOTE_COLUMNS
+from mien.errors import one_line
 from mien.inference.image import read_picture
 from mien.labels import FER7
 
@@ -166,4 +167,4 @@ def compare(name: str, table: Path, truth: Path, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

@@ -18,6 +18,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from measurements import RESULTS, first_of, write_rows
+from mien.errors import one_line
 from mien.experiments.roles import read_roles
 from mien.training.augment import augment
 from mien.training.batches import Batches, Pictures
@@ -84,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

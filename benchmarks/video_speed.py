@@ -19,7 +19,8 @@ from pathlib import Path
 
 import av
 
-from measurements import write_rows
+from measurements import default_model, write_rows
+from mien.errors import one_line
 
 WIDTH, HEIGHT = 640, 360
 LOOPS = 3
@@ -82,7 +83,9 @@ def main() -> None:
             frames = loop(once, film, loops)
             wall_s, cpu_s, peak_mb = run(film, table, detector)
             rows.append(
-                {
+                default_model()
+                | {
+                    "data": Path(sys.argv[1]).name,
                     "detector": detector,
                     "frames": frames,
                     "size": f"{WIDTH} x {HEIGHT}",
@@ -97,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

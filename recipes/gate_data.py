@@ -38,6 +38,7 @@ from mien.data import Record, TableMeta, TableWriter, open_table
 from mien.data.duplicates import find_duplicates, fingerprints
 from mien.data.encoding import encode_png
 from mien.data.votes import VOTE_COLUMNS
+from mien.errors import one_line
 from mien.inference.crops import crop_faces
 from mien.inference.image import read_picture
 from mien.labels import FACE2, FERPLUS10
@@ -183,4 +184,4 @@ def _squares(photo: NDArray[np.uint8], draw: np.random.Generator) -> list[Box]:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

@@ -32,7 +32,7 @@ from gate_boxes import FACE, Found, View, read_boxes, touches, write_boxes
 from gate_data import read_photographs, reduced
 from gate_scenes import splits_of
 from mien.cli.progress import progress_bar
-from mien.errors import WeightsError
+from mien.errors import WeightsError, one_line
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import EagerHaar, YuNet
 from mien.inference.scores import score_crops
@@ -195,4 +195,4 @@ def _windows(photo: NDArray[np.uint8]) -> Iterator[Face]:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

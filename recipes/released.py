@@ -35,7 +35,9 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=24, help="for all networks together, on a GPU; 24 by default")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, help="another number of epochs for every training, to try it out")
+    parser.add_argument(
+        "--epochs", type=int, help="another number for every training but those of --minutes, to try it out"
+    )
     given = parser.parse_args()
     work = Work(given.output, seed=given.seed, epochs=given.epochs)
     sources = [given.fer2013, given.natural_images, given.scenes]

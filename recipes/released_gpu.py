@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from mien.data.samples import Samples, read_samples
+from mien.errors import one_line
 from mien.training.classroom import Classroom, logits_of
 from mien.training.losses import head_score
 from mien.training.networks.building import trained_network
@@ -153,4 +154,4 @@ def halved(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 if __name__ == "__main__":
-    main()
+    one_line(main)

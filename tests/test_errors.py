@@ -1,5 +1,6 @@
 import pytest
 
+import mien
 from mien import errors
 
 
@@ -15,6 +16,7 @@ def test_every_error_stands_in_the_tree():
     for kind in kinds:
         assert issubclass(kind, errors.MienError)
         assert kind.__name__ in (errors.__doc__ or "")
+        assert getattr(mien, kind.__name__) is kind
 
 
 def test_unknown_name_lists_what_there_is_and_guesses():
@@ -23,7 +25,33 @@ def test_unknown_name_lists_what_there_is_and_guesses():
     assert "Did you mean" not in str(errors.unknown_name("detector", "qqq", ["haar"]))
 
 
+def test_of_very_many_names_only_the_nearest_is_told():
+    names = [f"net{number}" for number in range(1000)]
+    text = str(errors.unknown_name("backbone", "net1000", names, "More help."))
+    assert text == "unknown backbone 'net1000'. Did you mean 'net100'? More help."
+
+
 def test_missing_extra_names_the_extra():
     with pytest.raises(errors.MissingExtraError, match=r"Flying needs no_such_module.*pip install 'mien\[wings\]'"):
         errors.import_extra("no_such_module", extra="wings", purpose="Flying")
     assert errors.import_extra("json", extra="wings", purpose="Flying").dumps({}) == "{}"
+
+
+def missing():
+    with open("nowhere.parquet"):
+        pass
+
+
+def wrong():
+    raise errors.UsageError("seed is -1: give 0 or more")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "text"),
+    [(missing, "nowhere.parquet: No such file or directory", ""), (wrong, 2, "seed is -1: give 0 or more\n")],
+)
+def test_errors_of_scripts_are_one_line(script, code, text, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        errors.one_line(script)
+    assert (ended.value.code, capsys.readouterr().err) == (code, text)

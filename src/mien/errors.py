@@ -17,7 +17,8 @@ line and nothing else; ``--debug`` adds the traceback.
 
 import difflib
 import importlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from types import ModuleType
 
 
@@ -65,6 +66,10 @@ class OutputError(MienError):
     """A result that cannot be written where it was asked for."""
 
 
+MOST_NAMED = 40
+"""Of more names than this an error names none but the nearest."""
+
+
 def unknown_name(kind: str, given: str, allowed: Iterable[str], remedy: str = "") -> UsageError:
     """Build the error for a name that is not in a list, with the nearest right one.
 
@@ -78,7 +83,8 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str], remedy: str = ""
     near = difflib.get_close_matches(given, names, n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     tail = f" {remedy}" if remedy else ""
-    return UsageError(f"unknown {kind} {given!r}: it is one of {', '.join(names)}.{guess}{tail}")
+    named = f": it is one of {', '.join(names)}" if len(names) <= MOST_NAMED else ""
+    return UsageError(f"unknown {kind} {given!r}{named}.{guess}{tail}")
 
 
 def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
@@ -98,3 +104,18 @@ def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
         raise MissingExtraError(
             f"{purpose} needs {error.name}, which is not installed; it comes with: pip install 'mien[{extra}]'"
         ) from error
+
+
+def one_line(main: Callable[[], None]) -> None:
+    """Run a script of recipes/ or benchmarks/ so that its errors are one line and an exit code, as those of `mien` are.
+
+    Args:
+        main: the script.
+    """
+    try:
+        main()
+    except MienError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    except OSError as error:  # pyarrow's says the file only
+        sys.exit(f"{error.filename}: {error.strerror}" if error.filename else f"{error}: cannot be read")

@@ -36,6 +36,12 @@ def test_three_of_ten_votes_give_the_published_labels_a_picture(private_test: ND
     assert (positives["neutral"], positives["happiness"], positives["contempt"]) == (1461, 1010, 42)
 
 
+def test_an_emotion_is_present_with_three_votes_and_not_with_two() -> None:
+    present = multilabel(votes(anger=5, fear=3, sadness=2))[0]
+    assert {name for name, there in zip(FERPLUS8.labels, present, strict=True) if there} == {"anger", "fear"}
+    assert multilabel(votes(anger=5, fear=3, sadness=2), at_least=2)[0].sum() == 3
+
+
 def votes(**counts: int) -> NDArray[np.float32]:
     """One picture with these votes."""
     return np.array([[counts.get(name, 0) for name in VOTE_COLUMNS]], np.float32)

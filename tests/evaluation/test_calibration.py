@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
@@ -11,6 +13,7 @@ from mien.evaluation.calibration import (
     fit_unsure,
     reliability,
     risk_coverage,
+    stated_and_found,
     stated_error,
     uncalibrated,
     with_unsure,
@@ -79,6 +82,21 @@ def test_finds_how_the_temperature_depends_on_the_entropy():
     targets = (chances.cumsum(axis=1) < draw.random((len(logits), 1))).sum(axis=1)
     temperature, power = fit_sharpening(logits, targets)
     assert (temperature, power) == pytest.approx((0.8, 0.3), abs=0.03)
+
+
+def test_sharpening_weighs_the_brier_score_and_three_tenths_of_the_likelihood():
+    draw = np.random.default_rng(0)
+    logits = draw.normal(0, 3, (2000, 4))
+    targets = np.where(draw.random(2000) < 0.1, draw.integers(0, 4, 2000), logits.argmax(axis=1))  # mistaken labels
+
+    def loss(temperature, power):
+        scores = sharpened(logits / temperature, power)
+        right = scores[np.arange(2000), targets]
+        brier = 1 - 2 * right + (scores**2).sum(axis=1)
+        return brier.mean() - 0.3 * np.log(np.maximum(right, 1e-12)).mean()
+
+    best = min(loss(by, power) for by in np.geomspace(0.2, 5, 30) for power in np.linspace(0, 1, 21))
+    assert loss(*fit_sharpening(logits, targets)) <= best + 1e-5
 
 
 @pytest.mark.parametrize("power", [0.0, 0.1, 0.5])
@@ -154,6 +172,13 @@ def test_unsure_answers_as_often_as_the_stated_rate_allows():
     assert [not head.is_unsure(value) for value in (0.95, 0.9, 0.8, 0.7, 0.6)] == kept
     impossible = with_unsure(Head("h", "single", ("a", "b")), answers([0.9, 0.8], [False, True]), error_rate=0.3)
     assert (impossible.unsure_below, impossible.unsure_error) == (None, None)
+
+
+def test_what_the_verdict_does_is_told_of_both_sides():
+    found = stated_and_found(replace(FIVE, unsure_below=0.75, unsure_error=0.2))
+    assert found == pytest.approx(
+        {"below": 0.75, "stated_error": 0.2, "unsure": 0.4, "error": 1 / 3, "error_of_unsure": 1 / 2}
+    )
 
 
 def test_classwise_error_is_the_mean_over_classes():

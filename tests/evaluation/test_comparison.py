@@ -64,6 +64,17 @@ def test_order_of_pictures_and_labels_does_not_matter():
     assert compare(a, turned, resamples=50) == compare(a, b, resamples=50)
 
 
+def test_the_interval_of_a_difference_is_that_of_95_percent_of_the_resamples():
+    a, b = model("a", 1, 0.2), model("b", 2, 0.3)
+    gain = (b.scores.argmax(axis=1) == b.targets).astype(int) - (a.scores.argmax(axis=1) == a.targets)
+    draw = np.random.default_rng(7)
+    drawn = sorted(gain[draw.integers(400, size=400)].mean() for _ in range(1000))
+    found = compare(a, b, seed=7).differences["accuracy"]
+    within = 1e-9  # differences of two shares, against shares of differences
+    assert drawn[24] - within <= found.low <= drawn[25] + within
+    assert drawn[974] - within <= found.high <= drawn[975] + within
+
+
 def test_pairing_narrows_the_interval():
     a = model("a", 1, 0.2)
     scores = a.scores.copy()

@@ -1,4 +1,5 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,15 @@ def test_quality_is_brightness_contrast_and_sharpness(drawn_samples):
     assert set(groups) == {"brightness", "contrast", "sharpness"}
     means = drawn_samples.crops.mean(axis=(1, 2, 3))
     assert means[groups["brightness"] == "low"].max() <= means[groups["brightness"] == "high"].min()
+
+
+def test_a_contrasty_picture_is_not_taken_for_a_sharp_one(drawn_samples):
+    faint = 128 + np.random.default_rng(0).integers(-4, 5, (32, 1, 48, 48))  # every pixel is another one
+    waves = np.broadcast_to(128 + 100 * np.sin(np.arange(48) * np.pi / 6), (32, 1, 48, 48))
+    groups = quality_groups(replace(drawn_samples, crops=np.concatenate([faint, waves]).astype(np.uint8)))
+    assert set(groups["sharpness"][32:]) == {"low"}
+    assert "low" not in groups["sharpness"][:32]
+    assert "high" not in groups["contrast"][:32]
 
 
 def test_repeats_of_training_are_known(drawn_samples):

@@ -44,7 +44,7 @@ def slow(predictions):
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_metrics_are_what_their_definitions_say(seed):
     predictions = random_predictions(seed)
@@ -75,6 +75,15 @@ def test_intervals_hold_the_value_are_reproducible_and_shrink():
     assert (accuracy.high - accuracy.low) / 2 == pytest.approx(exact, rel=0.25)
     wide, narrow = (e.high - e.low for e in (accuracy, measure(large, resamples=200)["accuracy"]))
     assert narrow < wide / 3
+
+
+def test_an_interval_is_that_of_95_percent_of_the_resamples():
+    predictions = random_predictions(3, 300)
+    right = predictions.scores.argmax(axis=1) == predictions.targets
+    draw = np.random.default_rng(6)
+    drawn = sorted(right[draw.integers(300, size=300)].mean() for _ in range(1000))
+    found = measure(predictions, seed=6)["accuracy"]
+    assert drawn[24] <= found.low <= drawn[25] < drawn[974] <= found.high <= drawn[975]
 
 
 def test_confusion_counts_what_was_said_for_what_was_right():

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import label_ranking_loss
 
 from mien.evaluation.metrics import measure
-from mien.evaluation.multilabel import NEVER, fit_gate_threshold, fit_thresholds, gate_metrics, multilabel_metrics
+from mien.evaluation.multilabel import (
+    NEVER,
+    fit_gate_threshold,
+    fit_thresholds,
+    gate_metrics,
+    multilabel_metrics,
+    ranking_loss_rows,
+)
 from mien.evaluation.predictions import Predictions
 
 
@@ -58,7 +66,7 @@ def slow(predictions, thresholds):
     }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_metrics_are_what_their_definitions_say(seed):
     predictions = random_predictions(seed)
@@ -117,6 +125,19 @@ def test_thresholds_stand_between_scores_and_never_below_what_nobody_has():
     assert never == NEVER
     close = np.array([[0.5], [np.nextafter(0.5, 0)]])
     assert fit_gate_threshold(close, np.array([[True], [False]])) == (0.5,)
+
+
+def test_of_thresholds_that_are_equally_good_the_lowest_is_taken():
+    scores, targets = np.array([[0.9], [0.7], [0.5], [0.3]]), np.array([[True], [False], [True], [False]])
+    assert fit_gate_threshold(scores, targets) == pytest.approx((0.4,))  # one half of both sides at 0.8 and at 0.4
+
+
+def test_labels_of_equal_scores_are_in_the_wrong_order():
+    draw = np.random.default_rng(0)
+    scores, targets = np.round(draw.random((200, 4)), 1), draw.random((200, 4)) < 0.4
+    predictions = Predictions(np.arange(200).astype(str), targets, scores, tuple("abcd"), "m", task="multi")
+    expected = [label_ranking_loss(targets[[n]], scores[[n]]) for n in range(200)]
+    assert ranking_loss_rows(predictions) == pytest.approx(expected)
 
 
 def test_a_label_that_every_picture_has_is_always_said():

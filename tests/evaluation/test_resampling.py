@@ -43,7 +43,7 @@ def several(seed, count=150, task="multi"):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from(["single", "multi", "gate"]))
 @example(8305, "single")  # a resample in which all annotators agree alike
 def test_a_weighted_metric_is_the_metric_of_the_drawn_pictures(seed, task):
@@ -92,6 +92,14 @@ def test_votes_by_hand():
     assert found["annotator_accuracy"] == pytest.approx((0.6 + 0.9) / 2)
     # Of six neutral votes each sees five neutral against four; each of four happy ones sees six neutral.
     assert found["human_accuracy"] == pytest.approx((0.6 + 0.9) / 2)
+
+
+def test_an_annotator_is_compared_with_the_others_and_not_with_himself():
+    votes = np.zeros((1, 10), np.float32)
+    votes[0, :2] = 5  # of the other nine five say what he does not
+    targets = np.zeros(1, int)
+    found = metrics_of(Predictions(np.array(["a"]), targets, np.eye(8)[:1], FERPLUS8.labels, "m", votes=votes))
+    assert found["human_accuracy"] == 0
 
 
 @pytest.mark.parametrize("faces", [False, True])

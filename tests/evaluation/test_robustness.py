@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from mien.errors import DataError
+from mien.evaluation import robustness
 from mien.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from mien.evaluation.robustness import draw_some, measure_crops, measure_robustness
-from mien.inference.crops import whole_face
+from mien.evaluation.robustness import SPREADS, draw_some, measure_crops, measure_robustness
+from mien.inference.crops import crop_faces, whole_face
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.model_card import FER2013_CROP
@@ -44,20 +45,63 @@ def test_the_pictures_as_they_are_come_first(session, drawn_samples):
     assert all(row.low <= row.accuracy <= row.high for row in rows)
 
 
+def change(name):
+    """One way of making pictures worse, and what it makes of some crops at its third strength."""
+    (kind,) = (each for each in CORRUPTIONS if each.name == name)
+    return kind.strengths[2], lambda crops: corrupt(crops, kind, 2).astype(float)[:, 0]
+
+
+def test_strengths_mean_what_their_units_say():
+    dot = np.zeros((200, 1, 48, 48), np.uint8)
+    dot[:, :, 22:26, 22:26] = 255
+    gray = np.full((200, 1, 48, 48), 120, np.uint8)
+    places = np.arange(48)
+
+    def middles(crops):
+        return np.stack([crops.sum(axis=axis) @ places for axis in (1, 2)], axis=1) / crops.sum(axis=(1, 2))[:, None]
+
+    share, shifted = change("shifted")
+    moved = middles(shifted(dot)) - 23.5
+    assert np.hypot(*moved.T) == pytest.approx(np.full(200, share * 48), abs=0.1)
+    assert moved.std(axis=0) == pytest.approx(np.full(2, share * 48 / np.sqrt(2)), rel=0.2)  # in every direction
+    sigma, blurred = change("blur")
+    (soft,) = blurred(dot[:1])
+    spread = soft.sum(axis=0) @ (places - 23.5) ** 2 / soft.sum()
+    assert spread == pytest.approx((sigma * 48) ** 2 + 15 / 12, rel=0.1)  # and that of four pixels
+    deviation, noisy = change("noise")
+    assert noisy(gray).std() == pytest.approx(deviation, rel=0.02)
+    left, dark = change("dark")
+    assert (dark(gray) == left * 120).all()
+    side, occluded = change("occluded")
+    hidden = np.indices((48, 48)).sum(axis=0).astype(np.uint8)[None, None].repeat(200, axis=0) * 2
+    changed = occluded(hidden) != hidden[:, 0]
+    assert changed.any(axis=1).sum(axis=1).max() == changed.any(axis=2).sum(axis=1).max() == round(side * 48)
+    degrees, rotated = change("rotated")
+    bar = np.zeros((200, 1, 48, 48), np.uint8)
+    bar[:, :, 23:25] = 255
+    turned = rotated(bar)
+    heights = [turned[:, :, column] @ places / turned[:, :, column].sum(axis=1) for column in (8, 40)]
+    angles = np.degrees(np.arctan2(heights[1] - heights[0], 32))
+    assert np.abs(angles) == pytest.approx(np.full(200, degrees), abs=1)
+    assert abs(np.sign(angles).mean()) < 0.3
+
+
 class Sloppy:
-    """Finds the whole picture, moved to the right by a tenth of its side in half of the cases."""
+    """Finds the whole picture, in half of the cases moved to the right by a tenth of its side, or as much larger."""
 
     name = "sloppy"
 
-    def __init__(self):
+    def __init__(self, larger=0.0):
         self.calls = 0
+        self.larger = larger
 
     def find_faces(self, picture, *, smallest=0):
         self.calls += 1
         edge, side = 48, 192
-        face = whole_face(np.zeros((side, side, 3), np.uint8), FER2013_CROP)
+        box = whole_face(np.zeros((side, side, 3), np.uint8), FER2013_CROP).box
         by = edge + (0.1 * side if self.calls % 2 else 0)
-        return [Face(Box(face.box.x1 + by, face.box.y1 + edge, face.box.x2 + by, face.box.y2 + edge), 1.0)]
+        more = box.width / 2 * (np.exp(self.larger) - 1) if self.calls % 2 else 0
+        return [Face(Box(box.x1 + by - more, box.y1 + edge - more, box.x2 + by + more, box.y2 + edge + more), 1.0)]
 
 
 class Blind:
@@ -75,6 +119,29 @@ def test_the_error_of_a_detector_is_measured_and_applied(session, drawn_samples)
     assert [row.level for row in rows] == [1, 2, 3, 4, 5]
     with pytest.raises(DataError, match="detector blind finds 0 faces in 64 of these pictures"):
         measure_crops(session, drawn_samples, Blind(), head="fer7")
+
+
+def test_a_detector_whose_boxes_are_now_larger_now_not(session, drawn_samples):
+    error, _ = measure_crops(session, drawn_samples, Sloppy(larger=0.2), head="fer7")
+    assert error.scale == pytest.approx(0.1, abs=1e-6)
+
+
+def test_boxes_are_moved_by_multiples_of_the_error(session, drawn_samples, monkeypatch):
+    boxes = []
+
+    def cut(picture, faces, spec):
+        if len(picture) == 48:
+            boxes.append(faces[0].box)
+        return crop_faces(picture, faces, spec)
+
+    monkeypatch.setattr(robustness, "crop_faces", cut)
+    measure_crops(session, drawn_samples, Sloppy(larger=0.2), head="fer7")
+    moved = np.array([[box.x1 + box.x2, box.y1 + box.y2, box.width] for box in boxes]).reshape(len(SPREADS), 64, 3)
+    for times, each in zip(SPREADS, moved, strict=True):
+        across, down, width = each.T
+        assert (across / 2 / 48).std() == pytest.approx(times * 0.05 * np.exp(-0.2), rel=0.3)
+        assert down == pytest.approx(np.full(64, down[0]), abs=0.5)  # the box is not quite in the middle of its crop
+        assert np.log(width).std() == pytest.approx(times * 0.1, rel=0.3)
 
 
 def test_some_are_drawn_in_order(drawn_samples):

@@ -61,16 +61,32 @@ def test_rotation_turns_by_at_most_its_angle():
     degrees = torch.atan2(right - left, torch.tensor(32.0)).rad2deg()
     assert degrees.abs().max() <= 16
     assert degrees.std() > 4
+    upright = augment(
+        bar.transpose(2, 3).contiguous(), STILL.model_copy(update={"rotation_degrees": 15}), generator()
+    ).transpose(2, 3)
+    above, below = ((upright[:, 0, :, y] * rows).sum(1) / upright[:, 0, :, y].sum(1) for y in (8, 40))
+    assert torch.atan2(above - below, torch.tensor(32.0)).rad2deg() == pytest.approx(degrees, abs=0.5)
+
+
+def test_a_mirror_image_is_turned_as_the_picture_is():
+    turned = {"rotation_degrees": 30, "scale": 0.2}
+    plain = augment(PIXELS.flip(3), STILL.model_copy(update=turned), generator())
+    assert augment(PIXELS, STILL.model_copy(update={**turned, "flip": 1.0}), generator()) == pytest.approx(
+        plain, abs=1e-2
+    )
 
 
 def test_erase_puts_the_mean_into_one_rectangle():
-    erased = augment(PIXELS, STILL.model_copy(update={"erase": 1.0}), generator())
-    changed = (erased - PIXELS.float()).abs() > 1e-3
-    share = changed.float().mean(dim=(1, 2, 3)) * 48 * 48
-    assert share.min() >= 20
-    assert share.max() <= 21 * 21
-    for picture, mask in zip(erased, changed, strict=True):
-        assert picture[mask].unique().numel() == 1
+    many = PIXELS.repeat(16, 1, 1, 1)
+    erased = augment(many, STILL.model_copy(update={"erase": 1.0}), generator())
+    mean = many.float().mean(dim=(1, 2, 3), keepdim=True)
+    changed = (erased - mean).abs() < 1e-3
+    high, wide = (changed[:, 0].any(dim).sum(1) for dim in (2, 1))
+    assert torch.equal(changed.sum(dim=(1, 2, 3)), high * wide)  # one rectangle, and all of it
+    for side in (high, wide):  # 6 to 20 pixels, none of it beyond the edge
+        assert 5 <= side.min() <= 7
+        assert 19 <= side.max() <= 21
+    assert torch.allclose(erased[~changed], many.float()[~changed], atol=1e-3)
 
 
 def test_mixup_blends_with_the_partner():

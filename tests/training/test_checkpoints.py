@@ -3,7 +3,8 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from mien.errors import OutputError, WeightsError
-from mien.training.checkpoints import MovableCheckpoint, WholeCheckpoints, read_checkpoint, write_checkpoint
+from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoints
+from mien.training.checkpoints import read_checkpoint, write_checkpoint
 from mien.training.weights_file import how_trained, write_weights
 
 LARGE = {"a": torch.zeros(30_000)}

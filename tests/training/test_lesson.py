@@ -1,3 +1,5 @@
+import json
+
 import lightning
 import pytest
 import torch
@@ -5,6 +7,7 @@ from lightning.pytorch.callbacks import Callback
 
 from mien.errors import OutputError, RecipeError, TrainingError
 from mien.training.checkpoints import read_checkpoint
+from mien.training.curves import read_curves
 from mien.training.lesson import Lesson
 from mien.training.losses import head_loss
 from mien.training.networks.building import build_network
@@ -91,6 +94,9 @@ def test_training_and_validation_have_the_same_score(drawn_samples, small_recipe
     lesson.on_validation_epoch_end()
     for name in logits:
         assert 0 < logged[f"train/{name}"] == pytest.approx(logged[f"validation/{name}"])
+    one, other = (logged[f"validation/{name}"] for name in logits)
+    assert one != other
+    assert logged["validation/score"] == pytest.approx((one + other) / 2)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_in_one_line(drawn_samples, small_recipe, monkeypatch):
@@ -136,6 +142,26 @@ def test_a_plateau_s_schedule_goes_on_where_it_was(tmp_path, drawn_samples, smal
     cut = train(recipe, drawn_samples, drawn_samples, tmp_path / "cut", resume=True)
     schedules = [read_checkpoint(folder.last_checkpoint)["lr_schedulers"][0] for folder in (whole, cut)]
     assert [schedule["last_epoch"] for schedule in schedules] == [5, 5]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("monitor", "values"), [("score", (0.2, 0.6, 0.4, 0.5, 0.3)), ("loss", (2.0, 1.0, 1.5, 1.2, 1.4))]
+)
+def test_what_the_recipe_says_chooses_the_epoch_and_is_waited_for(
+    tmp_path, drawn_samples, small_recipe, monkeypatch, monitor, values
+):
+    key, given, log = f"validation/{monitor}", iter(values), Lesson.log
+
+    def scripted(lesson, name, value, **options):
+        log(lesson, name, next(given) if name == key else value, **options)
+
+    monkeypatch.setattr(Lesson, "log", scripted)
+    recipe = small_recipe(5, f"loop.monitor={monitor}", "loop.patience=2")
+    folder = train(recipe, drawn_samples, drawn_samples, tmp_path / "run")
+    assert read_curves(folder.curves).values[key] == pytest.approx(values[:4])  # two in a row are no better
+    facts = json.loads(folder.facts.read_text())
+    assert (facts["epoch"], facts["epochs"], facts[key]) == (2, 4, pytest.approx(values[1]))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -62,8 +62,12 @@ def test_impossible_networks():
         build({"kind": "compact", "widths": [8, 16], "depths": [1]})
     with pytest.raises(RecipeError, match=r"1 widths and 2 depths"):
         build({"kind": "lean", "widths": [8], "depths": [1, 1]})
-    with pytest.raises(UsageError, match=r"unknown backbone 'resnet5'.*Did you mean"):
+    with pytest.raises(RecipeError, match=r"model\.depths: stage 2 of compact has no block"):
+        build({"kind": "compact", "widths": [8, 16], "depths": [1, 0]})
+    with pytest.raises(UsageError, match=r"unknown backbone 'resnet5'\. Did you mean"):
         build({"kind": "timm", "backbone": "resnet5"})
+    with pytest.raises(RecipeError, match=r"timm cannot make resnet18\.none \(.*\); choose another name"):
+        build({"kind": "timm", "backbone": "resnet18.none", "pretrained": False})
 
 
 def test_standardise_takes_light_out():

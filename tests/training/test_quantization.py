@@ -64,6 +64,12 @@ class TestQuantize:
             for file in (source, tmp_path / "b.onnx")
         )
         assert 0 < np.abs(after - before).mean() < 0.02 * before.std()
+        graph = onnx.load(tmp_path / "b.onnx").graph
+        shapes = {each.name: tuple(each.dims) for each in graph.initializer}
+        readers = [node.input for node in graph.node if node.op_type == "DequantizeLinear"]
+        weights = [each for each in readers if len(shapes.get(each[0], ())) == 4]
+        assert weights
+        assert all(shapes[scale] == shapes[weight][:1] for weight, scale, *_ in weights)  # one for each channel
 
     def test_of_a_network_without_maps(self, tmp_path):
         with pytest.raises(RecipeError, match="networks of two convolutions and more"):

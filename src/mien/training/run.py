@@ -31,7 +31,8 @@ from mien.data.samples import Samples
 from mien.errors import OutputError, RecipeError, UsageError, import_extra
 from mien.files import written_whole
 from mien.provenance import commit
-from mien.training.checkpoints import MovableCheckpoint, WholeCheckpoints, read_checkpoint
+from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoints
+from mien.training.checkpoints import read_checkpoint
 from mien.training.curves import CurvesWriter
 from mien.training.epoch_lines import EpochLines
 from mien.training.lesson import LOSS, SCORE, Lesson
