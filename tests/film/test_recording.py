@@ -96,6 +96,18 @@ def test_a_stopped_film_goes_on_with_copy_and_timeline(analyzer, frames, tmp_pat
     assert (again.frames, again.people) == (summary.frames, summary.people)
 
 
+def test_a_copy_that_is_wanted_later_is_made_of_what_is_known(analyzer, frames, tmp_path):
+    film = write_film(tmp_path / "a.mp4", frames)
+    first, _, expected = record(analyzer, tmp_path / "j", film)
+    copy, plot = tmp_path / "b.mp4", tmp_path / "p.png"
+    summary, state, results = record(analyzer, tmp_path / "j", film, annotated=copy, plot=plot)
+    assert state.ended
+    assert [result.to_dict() for result in results] == [result.to_dict() for result in expected]
+    assert vars(summary) == vars(first)
+    assert len(list(open_film(copy).frames(Part(), after=None, on_problem=pytest.fail))) == 40
+    assert plot.stat().st_size > 1000
+
+
 @pytest.mark.parametrize("drawn", [False, True])
 def test_what_was_lost_before_a_stop_is_not_forgotten(analyzer, frames, tmp_path, drawn):
     folder = tmp_path / "frames"

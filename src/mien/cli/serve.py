@@ -88,7 +88,7 @@ def serve(
         detector=detector,
         labels=labels,
         api_key=_api_key(api_key_file),
-        origins=tuple(origin.rstrip("/") for origin in cors or ()),
+        origins=tuple(origin.rstrip("/").lower() for origin in cors or ()),  # as browsers send them
         hosts=(*LOOPBACK, *names) if host in LOOPBACK else names,
         cores=cores or os.cpu_count() or 1,
         limits=limits,

@@ -21,7 +21,7 @@ from mien.film.tables import check_table, save_events, save_frames
 from mien.film.timeline import FORMATS, check_plot
 from mien.inference.analyzer import Analyzer
 from mien.inference.video.analyzer import VideoSettings
-from mien.inference.video.frames import VIDEO_SUFFIXES, Part, is_address, open_film, pictures_in
+from mien.inference.video.frames import VIDEO_SUFFIXES, Film, Part, is_address, open_film, pictures_in
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class Outputs:
             OutputError: a place cannot be written.
         """
         tables = [table for table in (self.table, self.events) if table is not None]
-        copies = [copy for film in films if (copy := self.annotated_of(film, films)) is not None]
-        plots = [plot for film in films if (plot := self.plot_of(film, films)) is not None]
+        copies, plots = self.copies(films).values(), self.plots(films).values()
         taken = {Path(film).resolve(): "one of the films" for film in films}
         for target in (*tables, *copies, *plots):
             place = target.resolve()
@@ -64,13 +63,13 @@ class Outputs:
         for plot in plots:
             check_plot(plot)
 
-    def annotated_of(self, film: str, films: Sequence[str]) -> Path | None:
-        """Return where the annotated copy of a film goes."""
-        return _place(self.annotate, film, films, endings=(".mp4",), option="--annotate")
+    def copies(self, films: Sequence[str]) -> dict[str, Path]:
+        """Return where the annotated copy of each film goes; empty where none is wanted."""
+        return _places(self.annotate, films, endings=(".mp4",), option="--annotate")
 
-    def plot_of(self, film: str, films: Sequence[str]) -> Path | None:
-        """Return where the timeline of a film goes."""
-        return _place(self.plot, film, films, endings=FORMATS, option="--plot")
+    def plots(self, films: Sequence[str]) -> dict[str, Path]:
+        """Return where the timeline of each film goes; empty where none is wanted."""
+        return _places(self.plot, films, endings=FORMATS, option="--plot")
 
 
 def find_films(given: Sequence[str], *, but: Path | None = None) -> list[str]:
@@ -133,13 +132,16 @@ def work(
         "rate": rate,
     }
     done = Done()
+    copies, plots = outputs.copies(films), outputs.plots(films)
     with _journal_path(outputs) as path, Journal(path, facts | asdict(settings) | asdict(part)) as journal:
         done.resumed = sum(state.frames for state in journal.films.values())
         with _interrupt() as asked:
             recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)
             try:
                 for name in films:
-                    _record(recorder, name, films, outputs, done, rate=rate, max_pixels=analyzer.max_pixels)
+                    with _one_of(films, name, done):
+                        film = open_film(name, rate=rate, max_pixels=analyzer.max_pixels)
+                        done.films[name] = _record(recorder, film, films, copies.get(name), plots.get(name))
             except Stopped:
                 frames = sum(state.frames for state in journal.films.values())
                 kept = outputs.table or outputs.events
@@ -160,48 +162,38 @@ def work(
     return done
 
 
-def _record(
-    recorder: Recorder,
-    name: str,
-    films: Sequence[str],
-    outputs: Outputs,
-    done: Done,
-    *,
-    rate: float,
-    max_pixels: int,
-) -> None:
+def _record(recorder: Recorder, film: Film, films: Sequence[str], copy: Path | None, plot: Path | None) -> Summary:
+    what = f"frames of {Path(film.name).name}" if len(films) > 1 else "frames"
+    with closing(film), progress_bar(what, total=film.expected_frames(recorder.part)) as advance:
+        return recorder.record(film, annotated=copy, plot=plot, on_frame=lambda: advance.by(1))
+
+
+@contextmanager
+def _one_of(films: Sequence[str], name: str, done: Done) -> Iterator[None]:
+    # One bad film among many: the rest is kept.
     try:
-        with closing(open_film(name, rate=rate, max_pixels=max_pixels)) as film:
-            what = f"frames of {Path(name).name}" if len(films) > 1 else "frames"
-            with progress_bar(what, total=film.expected_frames(recorder.part)) as advance:
-                done.films[name] = recorder.record(
-                    film,
-                    annotated=outputs.annotated_of(name, films),
-                    plot=outputs.plot_of(name, films),
-                    on_frame=lambda: advance.by(1),
-                )
+        yield
     except OutputError:
         raise
-    except MienError as error:  # one bad film among many: the rest is kept
+    except MienError as error:
         if len(films) == 1 and name not in done.films and isinstance(error, UsageError):
             raise
         done.failures.append(str(error))
 
 
-def _place(given: Path | None, film: str, films: Sequence[str], *, endings: Sequence[str], option: str) -> Path | None:
+def _places(given: Path | None, films: Sequence[str], *, endings: Sequence[str], option: str) -> dict[str, Path]:
     # A name with a known ending is a file, any other a folder.
     if given is None:
-        return None
+        return {}
     if given.suffix.lower() in endings and not given.is_dir():
         if len(films) > 1:
             raise UsageError(f"{option} {given}: is one file, but there are {len(films)} films; give a folder")
-        return given
+        return dict.fromkeys(films, given)
     if given.suffix and not given.is_dir():
         raise UsageError(f"{option} {given}: must be a folder, or a name that ends in {', '.join(endings)}")
     taken: set[str] = set()
-    stems = (re.sub(r"[^\w.-]+", "_", Path(name).stem) or "film" for name in films)
-    names = [free_name(stem, endings[0], taken) for stem in stems]
-    return given / names[list(films).index(film)]
+    stems = {film: re.sub(r"[^\w.-]+", "_", Path(film).stem) or "film" for film in films}
+    return {film: given / free_name(stem, endings[0], taken) for film, stem in stems.items()}
 
 
 @contextmanager

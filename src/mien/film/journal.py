@@ -18,7 +18,7 @@ from typing import IO, Any
 from mien.errors import OutputError, UsageError
 from mien.video_results import FrameResult
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass

@@ -74,7 +74,8 @@ class Recorder:
         state = self._journal.begin(film.name, _stamp(film))
         known = state.frames
         summary = Summary()
-        if state.ended or (film.live and known):
+        made = all(place is None or place.exists() for place in (annotated, plot))
+        if (state.ended and made) or (film.live and known):
             for result in self._journal.frames(film.name):
                 summary.add(result)
             if not state.ended:

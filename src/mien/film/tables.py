@@ -14,7 +14,7 @@ from mien.video_results import FrameResult, table_columns
 GROUP_ROWS = 2048
 """A row group of Parquet has this many rows: what is held in memory."""
 
-_TEXTS = ("source", "model", "label", "top", "emotion")
+_TEXTS = ("source", "model", "label", "top", "present", "emotion")
 _VERDICTS = ("unsure", "label_unsure")
 _WHOLE = ("frame", "width", "height", "track_id")
 _EVENT_COLUMNS = ("source", "track_id", "emotion", "onset_s", "apex_s", "offset_s", "duration_s", "apex_probability")

@@ -174,6 +174,7 @@ class VideoAnalyzer:
                     face_probability,
                     track_id=number,
                     unsure=head.is_unsure(emotions.confidence),
+                    present=head.present(emotions.probabilities),
                     smoothed=calm,
                     label=label,
                     label_unsure=head.is_unsure(calm[label]),

@@ -59,7 +59,8 @@ def follow_film(
         given = part.start_s is not None or part.end_s is not None
         remedy = "; give another --start or --end" if given else "; copy or download it again"
         raise VideoError(f"{film.name}: has not one frame that can be decoded{' in this part' * given}{remedy}")
-    yield replace(last, events=(*last.events, *video.finish()))
+    ending = (event for event in video.finish() if event not in last.events)  # of a film known to its end
+    yield replace(last, events=(*last.events, *ending))
 
 
 def _results(
