@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from mien.data.encoding import encode_png
@@ -13,6 +14,9 @@ from mien.inference.image import read_picture
 from mien.model_card import FER2013_CROP
 
 REPOSITORY = Path(__file__).parent.parent
+
+settings.register_profile("mien", deadline=None)  # how long an example takes says nothing on a machine that is busy
+settings.load_profile("mien")
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,12 @@
 import doctest
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 
 import mien
 from mien.cli import app
@@ -46,3 +48,43 @@ def test_the_first_example_is_true(monkeypatch, own_home):
     failed, tried = doctest.testmod(mien)
     assert tried >= 3
     assert failed == 0
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.M | re.S)
+
+
+def test_the_page_about_pictures_runs_from_top_to_bottom(monkeypatch, own_home, tmp_path, astronaut, capsys):
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "holiday").mkdir()
+    shutil.copy(astronaut, tmp_path / "party.jpg")
+    shutil.copy(astronaut, tmp_path / "holiday" / "a.jpg")
+    (tmp_path / "holiday" / "b.jpg").write_bytes(b"no picture")
+    with Image.open(astronaut) as picture:
+        picture.crop((165, 70, 280, 185)).save(tmp_path / "crop.png")
+    said = {}
+    for block in blocks("pictures.md"):
+        exec(block, said)
+    assert len(said["lost"]) == 1
+    assert "('happiness',)" in capsys.readouterr().out
+    assert (tmp_path / "faces.csv").read_text().count("happiness") == 2
+    assert said["crops"].analyze("crop.png").faces[0].emotions.top == "happiness"
+    said["begin"]()
+    assert said["top"]("party.jpg") == ["happiness"]
+    frames = iter([(True, said["picture"][..., ::-1]), (False, None)])
+    said["watch"](type("Camera", (), {"read": lambda self: next(frames)})())
+    assert capsys.readouterr().out.startswith("1 happiness")
+
+
+def test_answers_of_another_network_are_written_as_the_page_says(monkeypatch, tmp_path, small_fer2013):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(small_fer2013, tmp_path / "fer2013.parquet")
+    (block,) = [block for block in blocks("evaluation.md") if "write_answers" in block]
+    said = {}
+    exec(block.replace('"PrivateTest"', '"PublicTest"'), said)
+    said["write_answers"](lambda crops: [[0.4, *[0.1] * 6]] * len(crops), "answers.csv")
+    rows = (tmp_path / "answers.csv").read_text().splitlines()
+    assert len(rows) == 321
+    assert rows[0] == "id,angry,disgust,fear,happy,sad,surprise,neutral"
+    assert rows[1].endswith(",0.4,0.1,0.1,0.1,0.1,0.1,0.1")

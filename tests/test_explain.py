@@ -14,6 +14,7 @@ from mien.explain import (
     shown_crop,
 )
 from mien.inference.analyzer import Analyzer
+from mien.inference.crops import whole_face
 from mien.model_card import FER2013_CROP
 from mien.results import Box, Emotions, Face, FaceResult, ImageResult
 
@@ -75,6 +76,22 @@ def test_many_crops_share_the_passes():
     assert max(calls) <= 2100
 
 
+@pytest.mark.parametrize("method", [occlusion_maps, rise_maps])
+def test_large_crops_take_no_more_memory(method):
+    sizes = []
+
+    def score(crops):
+        sizes.append(crops.size)
+        return np.full((len(crops), 2), 0.5)
+
+    method(score, np.zeros((1, 3, 112, 112), np.uint8), np.zeros(1, int))
+    assert max(sizes) <= 2048 * 48 * 48
+
+
+def test_no_crops_give_no_maps():
+    assert rise_maps(looks_at(*PLACE), np.zeros((0, 1, 48, 48), np.uint8), np.zeros(0, int)).shape == (0, 48, 48)
+
+
 def test_a_smile_is_carried_by_the_mouth(analyzer, astronaut):
     result, (found,) = explain_picture(analyzer, astronaut, method="rise")
     assert found.label == "happiness"
@@ -118,6 +135,18 @@ def test_a_crop_is_shown_with_and_without_its_map():
     assert shown[0, 0, 0] > shown[0, 0, 2]
     assert shown[1, 1, 2] > shown[1, 1, 0]
     assert (shown[5, 5] == 100).all()
+
+
+def test_a_map_lies_where_its_crop_was_taken():
+    picture = np.full((480, 480, 3), 90, np.uint8)
+    heat = np.zeros((48, 48), np.float32)
+    heat[23:25, 23:25] = 1  # the middle
+    explanation = Explanation(whole_face(picture, FER2013_CROP), "anger", np.zeros((1, 48, 48), np.uint8), heat)
+    image = draw_explanations(picture, ImageResult((), 480, 480, "m"), [explanation], FER2013_CROP)
+    drawn = np.asarray(image).astype(int)
+    assert (drawn != 90).any()
+    assert np.abs(drawn - drawn[:, ::-1]).max() <= 2
+    assert np.abs(drawn - drawn[::-1]).max() <= 2
 
 
 def test_maps_are_drawn_on_a_picture_that_is_too_long_for_opencv():

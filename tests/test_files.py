@@ -4,7 +4,7 @@ import os
 import pytest
 
 from mien.errors import OutputError
-from mien.files import check_writable, written_whole
+from mien.files import check_writable, free_name, written_whole
 
 
 def test_writes_and_makes_the_folder(tmp_path):
@@ -42,6 +42,55 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
         temporary.write_text("x")
     (tmp_path / "b.txt").write_text("x")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_the_umask_is_left_alone(tmp_path, monkeypatch):
+    # It is the whole process's: to change it for a moment gives files of other threads to everybody.
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("changed"))
+    with written_whole(tmp_path / "a.txt") as temporary:
+        temporary.write_text("x")
+
+
+def test_a_writer_that_replaces_the_file_does_not_change_who_may_read_it(tmp_path):
+    with written_whole(tmp_path / "a.txt") as temporary:
+        temporary.unlink()
+        temporary.touch(mode=0o600)
+    (tmp_path / "b.txt").touch()
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_a_name_as_long_as_a_name_may_be(tmp_path):
+    longest, longer = (tmp_path / ("a" * count + ".txt") for count in (251, 252))
+    check_writable(longest)
+    with written_whole(longest) as temporary:
+        temporary.write_text("x")
+    assert longest.read_text() == "x"
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_writable(longer)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_half(longer, ValueError("not reached"))
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    def stat(path, *args, _stat=os.stat, **options):
+        if str(path).startswith(str(tmp_path)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return _stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(Permission denied\)"):
+        check_writable(tmp_path / "a.txt")
+    with (
+        pytest.raises(OutputError, match=r"a\.txt: cannot be written \(Permission denied\)"),
+        written_whole(tmp_path / "a.txt", overwrite=False),
+    ):
+        pass
+
+
+def test_names_that_differ_in_capital_letters_are_one_file_on_some_systems():
+    taken = set()
+    names = [free_name(stem, ".png", taken) for stem in ("a", "A", "a", "b")]
+    assert names == ["a.png", "A-2.png", "a-3.png", "b.png"]
 
 
 def test_check_writable(tmp_path):

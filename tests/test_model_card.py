@@ -39,6 +39,14 @@ def test_an_answer_under_the_threshold_is_unsure():
     assert gate.is_unsure(0.1) is None
 
 
+def test_of_several_emotions_those_that_reach_their_thresholds_are_present():
+    head = Head("many", "multi", ("anger", "disgust", "fear"), thresholds=(0.5, 0.2, 0.4))
+    assert head.present([0.5, 0.3, 0.39]) == ("anger", "disgust")
+    assert head.present([0.4, 0.1, 0.3]) == ()
+    assert Head("many", "multi", ("anger", "fear")).present([0.5, 0.49]) == ("anger",)
+    assert [one.present([0.9, 0.1][: len(one.labels)]) for one in CARD.heads] == [None, None]
+
+
 def test_cards_older_than_the_verdict_can_be_read():
     content = json.loads(CARD.to_json())
     for head in content["heads"]:
@@ -73,6 +81,8 @@ def test_channels_follow_the_colour():
         ({"heads": [{"temperature": float("nan")}]}, "the temperature of head fer7 is nan"),
         ({"heads": [{"thresholds": [0.5]}]}, "head fer7 has 1 thresholds for 2 labels"),
         ({"crop": {"color": "bgr"}}, "the crop's color is 'bgr', not one of gray, rgb"),
+        ({"crop": {"landmarks": []}}, "the crop has 0 landmarks, not 5"),
+        ({"crop": {"box": [0.0, 0.0]}}, "the crop has 5 landmarks, not 5, or its box is not left, top, side"),
     ],
 )
 def test_a_card_that_would_give_wrong_answers_is_refused(change, text):

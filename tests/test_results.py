@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,13 +52,21 @@ def test_to_dict_is_json_with_the_documented_keys():
     assert content["faces"][1] == {
         "box": [1, 2, 5, 8],
         "score": 0.9,
+        "landmarks": None,
         "face_probability": 0.8,
         "emotions": {"anger": 0.2, "happiness": 0.7, "neutral": 0.1},
         "top": "happiness",
         "confidence": 0.7,
         "unsure": None,
+        "present": None,
     }
     assert content["faces"][0]["face_probability"] is None
+
+
+def test_numbers_of_numpy_are_json_too():
+    box = Box(*np.array([1.5, 2, 5, 8], np.float32))
+    content = FaceResult(Face(box, np.float32(0.5)), EMOTIONS).to_dict()
+    assert json.loads(json.dumps(content))["box"] == [1.5, 2, 5, 8]
 
 
 def test_an_unsure_answer_says_so():
@@ -65,6 +74,20 @@ def test_an_unsure_answer_says_so():
     assert unsure.to_dict()["unsure"] is True
     rows = dataclasses.replace(RESULT, faces=(unsure, FACE)).to_rows()
     assert [row["unsure"] for row in rows] == [True, None]
+
+
+def test_several_emotions_of_one_face():
+    several = dataclasses.replace(FACE, present=("anger", "happiness"))
+    none = dataclasses.replace(FACE, present=())
+    assert [face.to_dict()["present"] for face in (several, none)] == [["anger", "happiness"], []]
+    rows = dataclasses.replace(RESULT, faces=(several, none, FACE)).to_rows()
+    assert [row["present"] for row in rows] == ["anger;happiness", "", None]
+
+
+def test_landmarks_are_json_too():
+    points = np.arange(10, dtype=np.float32).reshape(5, 2)
+    content = json.loads(json.dumps(FaceResult(Face(Box(0, 0, 9, 9), 0.5, points), EMOTIONS).to_dict()))
+    assert content["landmarks"] == points.tolist()
 
 
 def test_rows_one_a_face_and_one_for_a_picture_without():

@@ -38,6 +38,24 @@ def test_csv_keeps_pictures_without_a_face(tmp_path):
     assert float(rows[0]["p_anger"]) == 0.123456789012345
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_no_emotion_is_left_out_of_a_table_in_silence(tmp_path, ending):
+    with pytest.raises(UsageError, match="labels= lacks neutral of the results"):
+        save_results(RESULTS, tmp_path / f"o{ending}", labels=LABELS[:1])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_path_may_be_a_text(tmp_path):
+    save_results(RESULTS, str(tmp_path / "o.jsonl"), labels=LABELS)
+    assert (tmp_path / "o.jsonl").is_file()
+
+
+def test_without_labels_they_are_those_of_the_first_face(tmp_path):
+    save_results(RESULTS[::-1], tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["p_anger"] for row in csv.DictReader(file)] == ["", *["0.123456789012345"] * 2]
+
+
 @pytest.mark.parametrize("results", [RESULTS, RESULTS[1:], []])
 def test_parquet_has_its_columns_even_without_faces(tmp_path, results):
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mien.errors import OutputError as OutputError
     from mien.errors import PictureError as PictureError
     from mien.errors import RecipeError as RecipeError
+    from mien.errors import TrainingError as TrainingError
     from mien.errors import UsageError as UsageError
     from mien.errors import VideoError as VideoError
     from mien.errors import WeightsError as WeightsError
@@ -55,6 +56,7 @@ _HOMES = {
         "PictureError",
         "VideoError",
         "WeightsError",
+        "TrainingError",
         "DataError",
         "OutputError",
     ),

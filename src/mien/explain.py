@@ -8,6 +8,7 @@ astronaut's smile its probability moves by less than 0.01), but it does miss hal
 inside is shown by `mien.grad_cam`, which needs a checkpoint.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ PATCH, STRIDE = 12, 4
 MASKS, CELLS, LEFT_OPEN = 500, 6, 0.5
 """Random masks a crop, cells along a side of each, and the share of cells that stay open."""
 TOGETHER = 2048
-"""Covered crops that are made at a time; bounds the memory."""
+"""Covered crops of 48 gray pixels that are made at a time, of larger ones as many as take the same memory."""
 
 METHODS = ("rise", "occlusion")
 FOR, AGAINST = (220, 38, 38), (37, 99, 235)
@@ -123,8 +124,8 @@ def occlusion_maps(score: Score, crops: NDArray[np.uint8], codes: NDArray[np.int
     means = crops.mean(axis=(2, 3), keepdims=True).round().astype(np.uint8)
     before = _of_labels(score(crops), codes)
     maps = np.zeros((len(crops), size, size), np.float64)
-    for number, lost in _each_covered(score, crops, codes, masks, fill=means):
-        maps[number] = np.tensordot(before[number] - lost, ~masks, axes=1)
+    for number, left in enumerate(_covered(score, crops, codes, masks, fill=means)):
+        maps[number] = np.tensordot(before[number] - left, ~masks, axes=1)
     return np.asarray(maps / np.maximum((~masks).sum(axis=0), 1), np.float32)
 
 
@@ -146,7 +147,8 @@ def rise_maps(
     size = crops.shape[-1]
     drawn = _random_masks(size, masks, seed)
     maps = np.zeros((len(crops), size, size), np.float64)
-    for number, left in _each_covered(score, crops, codes, drawn, fill=np.zeros((len(crops), 1, 1, 1), np.uint8)):
+    black = np.zeros((len(crops), 1, 1, 1), np.uint8)
+    for number, left in enumerate(_covered(score, crops, codes, drawn, fill=black)):
         maps[number] = np.tensordot(left - left.mean(), drawn, axes=1)
     return np.asarray(maps / drawn.sum(axis=0), np.float32)
 
@@ -171,7 +173,8 @@ def draw_explanations(
         to_unit = crop_transform(each.face, spec)
         left, top, right, bottom = region_of(to_unit, width, height)
         to_crop = to_unit * spec.size
-        to_crop[:, 2] += to_crop[:, :2] @ (left, top)
+        # Pixel centres lie at +0.5, in the picture and in the map.
+        to_crop[:, 2] += to_crop[:, :2] @ (left + 0.5, top + 0.5) - 0.5
         heat, strength = heat_colors(each.map)
         content = np.dstack([heat, strength * 255]).astype(np.float32)
         placed = cv2.warpAffine(
@@ -219,25 +222,24 @@ def shown_crop(crop: NDArray[np.uint8], heat: NDArray[np.float32] | None = None)
     return np.asarray(rgb.round(), np.uint8)
 
 
-def _each_covered(
+def _covered(
     score: Score,
     crops: NDArray[np.uint8],
     codes: NDArray[np.int64],
     masks: NDArray[np.generic],
     *,
     fill: NDArray[np.uint8],
-) -> "list[tuple[int, NDArray[np.float64]]]":
-    # Many crops share a call of the network; what stays in memory is one call's covered crops.
-    together = max(TOGETHER // len(masks), 1)
-    found = []
-    open_ = masks[None, :, None].astype(np.float32)
-    for start in range(0, len(crops), together):
-        part = crops[start : start + together, None].astype(np.float32)
-        covered = part * open_ + fill[start : start + together, None] * (1 - open_)
-        flat = covered.round().astype(np.uint8).reshape(-1, *crops.shape[1:])
-        scores = score(flat).reshape(len(part), len(masks), -1)
-        found += [(start + n, scores[n, :, codes[start + n]]) for n in range(len(part))]
-    return found
+) -> NDArray[np.float64]:
+    # What is left of the label under each mask: (crops, masks). Many crops share a call of the network; what stays in
+    # memory is one call's covered crops.
+    together = max(TOGETHER * 48 * 48 // math.prod(crops.shape[1:]), 1)
+    left = np.empty(len(crops) * len(masks))
+    for start in range(0, len(left), together):
+        crop, mask = np.divmod(np.arange(start, min(start + together, len(left))), len(masks))
+        open_ = masks[mask, None].astype(np.float32)
+        covered = crops[crop] * open_ + fill[crop] * (1 - open_)
+        left[start : start + len(crop)] = _of_labels(score(covered.round().astype(np.uint8)), codes[crop])
+    return left.reshape(len(crops), len(masks))
 
 
 def _squares(size: int) -> NDArray[np.bool_]:

@@ -1,9 +1,10 @@
 """Files that are written whole or not at all."""
 
-import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,24 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
     Raises:
         OutputError: the file exists and may not be replaced, the place cannot be written, or the disk is full.
     """
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
-    temporary: Path | None = None
+    # A short name of its own: beside one that is as long as a name may be there would be room for no longer one.
+    temporary = path.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
     try:
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        # Made as any new file is: to ask for the umask is to change it for a moment, for all threads.
+        temporary.touch(exist_ok=False)
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)  # some writers put a file of their own there, which nobody else may read
         temporary.replace(path)
     except OSError as error:
         raise OutputError(
             f"{shown or path}: cannot be written ({error.strerror or error}); choose another place or make room"
         ) from error
     finally:
-        if temporary is not None:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
@@ -53,9 +55,9 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: the folder cannot be made or written, or a folder stands where the file should.
     """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give the name of a file")
     try:
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder; give the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -64,21 +66,18 @@ def check_writable(path: Path) -> None:
 
 
 def free_name(stem: str, suffix: str, taken: set[str]) -> str:
-    """Return a file name that is not taken, ``stem`` or ``stem-2`` and so on with the suffix, and note it as taken."""
+    """Return a file name that is not taken, ``stem`` or ``stem-2`` and so on with the suffix, and note it as taken.
+
+    Names that differ in nothing but capital letters are one file on macOS and Windows, and so taken too.
+    """
     name, number = f"{stem}{suffix}", 1
-    while name in taken:
+    while name.casefold() in taken:
         number += 1
         name = f"{stem}-{number}{suffix}"
-    taken.add(name)
+    taken.add(name.casefold())
     return name
 
 
 def writable_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows with their ``source`` as it is written with `ODD`, for Parquet, which takes nothing but UTF-8."""
     return [row | {"source": row["source"] and row["source"].encode("utf-8", ODD).decode("utf-8")} for row in rows]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mien.errors import WeightsError, import_extra
+from mien.training.networks.ensemble import Average
 
 
 def grad_cam_maps(
@@ -26,11 +27,12 @@ def grad_cam_maps(
         head: name of the head.
 
     Returns:
-        (n, size, size) float32, 0 where nothing spoke for the label.
+        (n, size, size) float32, 0 where nothing spoke for the label. Of an ensemble it is the sum over its members, of
+        a network that looks at the mirror image too the sum of both looks.
 
     Raises:
         MissingExtraError: captum is not installed.
-        WeightsError: the network has no convolution.
+        WeightsError: the network, or a member of it, has no convolution.
     """
     captum: Any = import_extra("captum.attr", extra="explain", purpose="Grad-CAM")
 
@@ -38,11 +40,22 @@ def grad_cam_maps(
         logits: Tensor = network(pixels)[head]
         return logits
 
-    method = captum.LayerGradCam(answer, last_convolution(network))
     network.eval()
-    maps = method.attribute(torch.from_numpy(crops).float(), target=torch.from_numpy(codes), relu_attributions=True)
-    enlarged = captum.LayerAttribution.interpolate(maps, crops.shape[-2:], interpolate_mode="bilinear")
-    return np.asarray(enlarged.detach()[:, 0].numpy(), np.float32)
+    pixels, target = torch.from_numpy(crops).float(), torch.from_numpy(codes)
+    total = torch.zeros(len(crops), 1, *crops.shape[-2:])
+    for member in _members(network):
+        maps = captum.LayerGradCam(answer, last_convolution(member)).attribute(pixels, target=target).detach()
+        spoke, *mirrored = maps.split(len(crops))
+        for look in mirrored:
+            spoke = spoke + look.flip(3)
+        total += captum.LayerAttribution.interpolate(spoke.relu(), crops.shape[-2:], interpolate_mode="bilinear")
+    return np.asarray(total[:, 0].numpy(), np.float32)
+
+
+def _members(network: nn.Module) -> list[nn.Module]:
+    if not isinstance(network, Average):
+        return [network]
+    return [part for member in network.members for part in _members(member)]
 
 
 def last_convolution(network: nn.Module) -> nn.Module:

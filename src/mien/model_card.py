@@ -5,7 +5,7 @@ meaning.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -82,6 +82,18 @@ class Head:
     def is_unsure(self, confidence: float) -> bool | None:
         """Return whether an answer of this probability is called unsure; None where the head has no such threshold."""
         return None if self.unsure_below is None else confidence < self.unsure_below
+
+    def present(self, probabilities: Sequence[float]) -> tuple[str, ...] | None:
+        """Return the labels that reach their thresholds, one half where there are none; None where one is the answer.
+
+        Args:
+            probabilities: of the labels, in their order, 0 to 1.
+        """
+        if self.task != "multi":
+            return None
+        thresholds = self.thresholds or (0.5,) * len(self.labels)
+        each = zip(self.labels, probabilities, thresholds, strict=True)
+        return tuple(label for label, probability, threshold in each if probability >= threshold)
 
 
 @dataclass(frozen=True)
@@ -189,11 +201,13 @@ class ModelCard:
 
 
 def _check(card: ModelCard) -> None:
-    # What would otherwise give wrong probabilities in silence.
+    # What would otherwise give wrong probabilities in silence, or fail at the first face.
     if not card.heads:
         raise ValueError("it has no head")
     if card.crop.color not in get_args(Color):
         raise ValueError(f"the crop's color is {card.crop.color!r}, not one of {', '.join(get_args(Color))}")
+    if len(card.crop.landmarks) != 5 or len(card.crop.box) != 3:
+        raise ValueError(f"the crop has {len(card.crop.landmarks)} landmarks, not 5, or its box is not left, top, side")
     for head in card.heads:
         if head.task not in get_args(Task):
             raise ValueError(f"the task of head {head.name} is {head.task!r}, not one of {', '.join(get_args(Task))}")

@@ -118,6 +118,8 @@ class FaceResult:
         track_id: which person it is within a film; None for single pictures.
         unsure: whether the most probable emotion is less probable than the model's threshold for an answer; None where
             the model has no such threshold.
+        present: the emotions whose probabilities reach the model's thresholds, in the order of the labels, none or
+            several; None where the model says one emotion a face.
     """
 
     face: Face
@@ -125,19 +127,27 @@ class FaceResult:
     face_probability: float | None = None
     track_id: int | None = None
     unsure: bool | None = None
+    present: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""
-        box = self.face.box
+        box, landmarks = self.face.box, self.face.landmarks
         return {
-            "box": [box.x1, box.y1, box.x2, box.y2],
-            "score": self.face.score,
+            "box": [float(side) for side in (box.x1, box.y1, box.x2, box.y2)],  # a detector may give NumPy's numbers
+            "score": float(self.face.score),
+            "landmarks": None if landmarks is None else landmarks.tolist(),
             "face_probability": self.face_probability,
             "emotions": dict(self.emotions),
             "top": self.emotions.top,
             "confidence": self.emotions.confidence,
             "unsure": self.unsure,
+            "present": None if self.present is None else list(self.present),
         }
+
+    @property
+    def present_cell(self) -> str | None:
+        """`present` in one cell of a table: ``"happiness;surprise"``."""
+        return None if self.present is None else ";".join(self.present)
 
 
 @dataclass(frozen=True)
@@ -182,12 +192,12 @@ class ImageResult:
         """Return one flat row a face, for tables; a picture without a face gives one row with empty face columns.
 
         Columns: source, width, height, model, face (0-based, None without a face), x1, y1, x2, y2, score,
-        face_probability, top, confidence, unsure, then ``p_<label>`` for each emotion where there is a face.
+        face_probability, top, confidence, unsure, present (joined by ``;``), then ``p_<label>`` for each
+        emotion where there is a face.
         """
         picture = {"source": self.source, "width": self.width, "height": self.height, "model": self.model}
         if not self.faces:
-            names = ("face", "x1", "y1", "x2", "y2", "score", "face_probability", "top", "confidence", "unsure")
-            return [picture | dict.fromkeys(names)]
+            return [picture | dict.fromkeys(_FACE_COLUMNS)]
         return [
             picture
             | {
@@ -201,7 +211,23 @@ class ImageResult:
                 "top": found.emotions.top,
                 "confidence": found.emotions.confidence,
                 "unsure": found.unsure,
+                "present": found.present_cell,
             }
             | {f"p_{label}": value for label, value in found.emotions.items()}
             for index, found in enumerate(self.faces)
         ]
+
+
+_FACE_COLUMNS = (
+    "face",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "score",
+    "face_probability",
+    "top",
+    "confidence",
+    "unsure",
+    "present",
+)

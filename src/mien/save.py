@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,27 @@ from mien.files import ODD, check_writable, writable_rows, written_whole
 from mien.results import ImageResult
 
 
-def save_results(results: Sequence[ImageResult], path: Path, *, labels: Sequence[str]) -> None:
+def save_results(
+    results: Sequence[ImageResult], path: str | os.PathLike[str], *, labels: Sequence[str] | None = None
+) -> None:
     """Write results to a file, whole or not at all.
 
     Args:
         results: one per picture.
         path: ends in .json (a list of objects), .jsonl (an object a line), .csv or .parquet (one row a face, and one
             row with empty face columns for a picture without a face).
-        labels: of the model's head, so that a table has its columns even where no face was found.
+        labels: of the model's head, so that a table has its columns even where no face was found; None takes those of
+            the first face.
 
     Raises:
-        UsageError: another ending.
+        UsageError: another ending, or a table whose labels lack some that the results have.
         MissingExtraError: Parquet without pyarrow.
         OutputError: the file cannot be written.
     """
-    write = _writer(path)
-    with written_whole(path) as temporary:
+    write = _writer(Path(path))
+    if labels is None:
+        labels = next((face.emotions.labels for result in results for face in result), ())
+    with written_whole(Path(path)) as temporary:
         write(results, temporary, labels)
 
 
@@ -65,7 +71,7 @@ def _write_csv(results: Sequence[ImageResult], path: Path, labels: Sequence[str]
     with path.open("w", newline="", encoding="utf-8", errors=ODD) as file:
         writer = csv.DictWriter(file, _columns(labels))
         writer.writeheader()
-        writer.writerows(row for result in results for row in result.to_rows())
+        writer.writerows(_rows(results, labels))
 
 
 def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
@@ -74,6 +80,7 @@ def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[
         "source": "string",
         "model": "string",
         "top": "string",
+        "present": "string",
         "width": "int32",
         "height": "int32",
         "face": "int32",
@@ -81,8 +88,18 @@ def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[
     }
     columns = _columns(labels)
     schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
-    rows = writable_rows(row for result in results for row in result.to_rows())
+    rows = writable_rows(_rows(results, labels))
     parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), path)
+
+
+def _rows(results: Sequence[ImageResult], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for result in results:
+        other = {label for face in result for label in face.emotions if label not in labels}
+        if other:
+            raise UsageError(
+                f"labels= lacks {', '.join(sorted(other))} of the results; give the labels of the head that answered"
+            )
+        yield from result.to_rows()
 
 
 def _columns(labels: Sequence[str]) -> list[str]:

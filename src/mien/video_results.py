@@ -43,16 +43,22 @@ class TrackedFace(FaceResult):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "TrackedFace":
-        """Read what `to_dict` gave; landmarks do not come back."""
+        """Read what `to_dict` gave."""
         emotions, smoothed = (
             Emotions(tuple(content[key]), tuple(content[key].values())) for key in ("emotions", "smoothed")
         )
+        landmarks, present = content["landmarks"], content["present"]
         return cls(
-            Face(Box(*content["box"]), content["score"]),
+            Face(
+                Box(*content["box"]),
+                content["score"],
+                None if landmarks is None else np.array(landmarks, np.float32),
+            ),
             emotions,
             content["face_probability"],
             content["track_id"],
             content["unsure"],
+            None if present is None else tuple(present),
             smoothed=smoothed,
             label=content["label"],
             label_unsure=content["label_unsure"],
@@ -165,7 +171,7 @@ class FrameResult:
         """Return one flat row a face, for tables; a frame without a face gives one row with empty face columns.
 
         Columns: source, frame, time_s, width, height, model, track_id, x1, y1, x2, y2, score, face_probability, label,
-        label_confidence, label_unsure, top, confidence, unsure (these three raw), then where there is a face
+        label_confidence, label_unsure, top, confidence, unsure, present (these four raw), then where there is a face
         ``p_<label>`` (raw) and ``smoothed_<label>`` for each emotion.
         """
         frame = {
@@ -194,6 +200,7 @@ class FrameResult:
                 "top": found.emotions.top,
                 "confidence": found.emotions.confidence,
                 "unsure": found.unsure,
+                "present": found.present_cell,
             }
             | {f"p_{label}": value for label, value in found.emotions.items()}
             | {f"smoothed_{label}": value for label, value in found.smoothed.items()}
@@ -216,6 +223,7 @@ _FACE_COLUMNS = (
     "top",
     "confidence",
     "unsure",
+    "present",
 )
 
 

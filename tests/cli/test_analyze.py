@@ -11,6 +11,8 @@ from PIL import Image
 from mien.cli.analyze import find_pictures
 from mien.errors import UsageError
 from mien.inference.analyzer import Analyzer
+from mien.labels import FERPLUS8
+from mien.model_card import Head
 
 
 @pytest.fixture(autouse=True)
@@ -203,3 +205,35 @@ def test_find_pictures(folder):
     assert len(find_pictures([str(folder / "**" / "a.jpg"), str(folder / "a.jpg")])) == 2
     with pytest.raises(UsageError):
         find_pictures([str(folder / "*.gif")])
+
+
+def test_a_face_that_is_left_out_is_no_missing_face(mien, folder):
+    _, out, _ = mien("analyze", folder / "a.jpg", folder / "blank.png", "--min-confidence", "1")
+    assert "0 faces in 2 pictures, 1 more left out by --min-confidence" in out
+    lines = {line.split()[0]: line.rstrip() for line in out.splitlines() if line}
+    assert lines["a.jpg"].endswith("left out")
+    assert lines["blank.png"].endswith("no face")
+
+
+def test_a_face_with_several_emotions_and_one_with_none(mien, astronaut, monkeypatch, tmp_path):
+    def analyze(*thresholds):
+        many = Head("multilabel8", "multi", FERPLUS8.labels, thresholds=thresholds)
+        monkeypatch.setattr("mien.model_card.ModelCard.head", lambda card, name: many)
+        words = mien("analyze", astronaut, "--labels", "multilabel8", "-o", tmp_path / "o.csv")[1]
+        with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+            return words, [row["present"] for row in csv.DictReader(file)]
+
+    words, present = analyze(0.001, 0.5, *[1.0] * 6)
+    assert "happiness, neutral" in words  # the most probable first, in the table in the order of the labels
+    assert present == ["neutral;happiness"]
+    words, present = analyze(*[1.0] * 8)
+    assert " none " in words
+    assert present == [""]
+
+
+def test_a_film_and_an_address_are_told_where_to_go(mien, tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    code, _, err = mien("analyze", tmp_path / "film.mp4", "https://example.org/a.jpg")
+    assert code == 1
+    assert "for films there is mien video" in err
+    assert "a.jpg: mien loads nothing from the web" in err

@@ -67,6 +67,15 @@ def test_options_of_prepare_reach_the_table(run, folder: Path) -> None:
     assert open_table(table).split_counts()["Training"] <= 6
 
 
+def test_classes_of_ones_own_reach_the_table(run, tmp_path: Path, pngs) -> None:
+    put(tmp_path / "data", ["Bored/1.png", "Focused/2.png"], pngs)
+    table = tmp_path / "own.parquet"
+    assert "own: Bored, Focused" in run("prepare", tmp_path / "data", "-l", "folders", "-o", table, "--own-classes")
+    assert open_table(table).meta.label_set.labels == ("Bored", "Focused")
+    with pytest.raises(DataError, match="take others as classes with --own-classes"):
+        run("prepare", tmp_path / "data", "-l", "folders", "-o", table, "--overwrite")
+
+
 def test_what_is_left_out_is_printed(run, folder: Path, faces) -> None:
     rows = csv_rows(faces)
     rows[2][1] = "1 2 3"

@@ -51,22 +51,71 @@ def test_wrong_questions_are_one_line(mien, astronaut, tmp_path, monkeypatch, wo
     assert message in err
 
 
-def test_gradients_of_a_run(mien, astronaut, tmp_path, monkeypatch):
+def test_a_picture_that_is_too_long_for_the_kind_of_file(mien, tmp_path):
+    Image.new("RGB", (17_000, 30)).save(tmp_path / "long.png")
+    code, _, err = mien("explain", tmp_path / "long.png", "-d", "haar", "-o", tmp_path / "why.webp")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "17000 x 30 is too large for such a file; choose a name in .png" in err
+    assert not (tmp_path / "why.webp").exists()
+
+
+def test_the_picture_itself_is_not_written_over(mien, astronaut, tmp_path):
+    picture = tmp_path / "face.jpg"
+    shutil.copy(astronaut, picture)
+    code, _, err = mien("explain", picture, "-d", "haar", "-o", tmp_path / "." / "face.jpg")
+    assert (code, "is the picture itself" in err) == (2, True)
+    assert picture.read_bytes() == astronaut.read_bytes()
+
+
+@pytest.fixture
+def run(tmp_path):
     """A run with random weights: what is tested is the way from the folder to the picture."""
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     pytest.importorskip("captum")
     from safetensors.torch import save_file
 
     from mien.training.networks.building import build_network
     from mien.training.recipe_files import read_recipe
 
-    run = tmp_path / "run"
-    run.mkdir()
-    shutil.copy(RECIPE, run / "recipe.toml")
-    torch.manual_seed(0)
-    save_file(build_network(read_recipe(run / "recipe.toml"), load=False).state_dict(), run / "best.safetensors")
+    def make(recipe, *changes):
+        folder = tmp_path / "run"
+        folder.mkdir()
+        text = recipe.read_text()
+        for before, after in changes:
+            assert before in text
+            text = text.replace(before, after)
+        (folder / "recipe.toml").write_text(text)
+        network = build_network(read_recipe(folder / "recipe.toml"), load=False)
+        save_file(network.state_dict(), folder / "best.safetensors")
+        return folder
+
+    return make
+
+
+def test_gradients_of_a_run(mien, astronaut, tmp_path, run):
+    run = run(RECIPE)
     target = tmp_path / "why.png"
     code, out, err = mien("explain", astronaut, "-d", "haar", "--method", "grad-cam", "--run", run, "-o", target)
     assert (code, err) == (0, "")
     assert "face 1: happiness" in out
     assert target.is_file()
+
+
+def test_gradients_of_a_network_that_looks_at_the_mirror_image_too(mien, astronaut, tmp_path, run):
+    words = ("explain", astronaut, "-d", "haar", "--method", "grad-cam", "-o", tmp_path / "why.png")
+    code, _, err = mien(*words, "--run", run(RECIPE, ("mirrored = false", "mirrored = true")))
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "message"),
+    [
+        ((), ("--labels", "multilabel8"), "has the heads fer7, ferplus8, not multilabel8; give the run that"),
+        ((("[model]", '[crop]\ncolor = "rgb"\n[model]'),), (), "crops of 3 x 48 x 48, the model's have 1 x 48 x 48"),
+    ],
+)
+def test_the_run_of_another_model(mien, astronaut, tmp_path, run, changes, words, message):
+    given = ("explain", astronaut, "-d", "haar", "--method", "grad-cam", "-o", tmp_path / "why.png", *words)
+    code, _, err = mien(*given, "--run", run(RECIPE, *changes))
+    assert (code, err.count("\n")) == (2, 1)
+    assert message in err

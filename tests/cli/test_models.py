@@ -1,5 +1,11 @@
 import json
+from dataclasses import replace
+from io import StringIO
 
+from rich.console import Console
+
+from mien.cli.model_report import evaluation_tables
+from mien.inference.session import Session
 from mien.inference.weights import CATALOGUE, DEFAULT_MODEL
 
 
@@ -53,6 +59,28 @@ def test_show_prints_the_evaluation_beside_it(mien, monkeypatch, tmp_path):
     _, _, err = mien("models", "show", model)
     assert "is no metrics.json of `mien evaluate`" in err
     assert err.count("\n") == 1
+
+
+def test_what_looks_like_markup_is_shown_as_it_is(mien, own_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("MIEN_HOME", str(tmp_path / "home [/x]"))
+    assert "home [/x] (MIEN_HOME)" in mien("models", "list")[1]
+    card = Session(CATALOGUE[0].path()).card
+    retrain = "pip install mien[train] && mien train a.toml [/b]"
+    monkeypatch.setattr(Session, "card", property(lambda self: replace(card, retrain=retrain), lambda *_: None), False)
+    code, out, _ = mien("models", "show", DEFAULT_MODEL)
+    assert code == 0
+    assert retrain in out
+
+
+def test_markup_in_the_names_of_an_evaluation(tmp_path):
+    shipped = CATALOGUE[0].path()
+    evaluation = json.loads(shipped.with_suffix(".json").read_text()) | {"data": "own [b] data [/x]"}
+    (tmp_path / "own.json").write_text(json.dumps(evaluation))
+    console = Console(width=200, record=True, file=StringIO())
+    for table in evaluation_tables(Session(shipped).card, tmp_path / "own.json"):
+        console.print(table)
+    assert "own [b] data [/x]" in console.export_text()
 
 
 def test_show_a_detector_and_an_unknown(mien, own_home):

@@ -1,3 +1,5 @@
+import copy
+import pickle
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -132,3 +134,40 @@ def test_pictures_that_come_one_after_the_other_are_not_kept(analyzer):
             yield picture
 
     assert [result.source for result in analyzer.analyze_many(pictures())] == [None] * 4
+
+
+def test_it_says_in_a_notebook_what_it_is(analyzer):
+    assert repr(analyzer) == "Analyzer(model='mien-base', detector='haar', labels='fer7')"
+
+
+def test_it_goes_to_no_other_process_and_says_what_to_do(analyzer):
+    for act in (pickle.dumps, copy.deepcopy, copy.copy):
+        with pytest.raises(mien.UsageError, match="other processes make one each"):
+            act(analyzer)
+
+
+def test_one_picture_in_the_place_of_several_is_refused(analyzer, astronaut, astronaut_pixels):
+    for one in (astronaut, str(astronaut), astronaut.read_bytes(), astronaut_pixels):
+        with pytest.raises(mien.UsageError, match="analyze_many takes several pictures"):
+            analyzer.analyze_many(one)
+    assert [len(result) for result in analyzer.analyze_many(np.stack([astronaut_pixels] * 2))] == [1, 1]
+
+
+def test_a_detector_of_ones_own(astronaut):
+    class Mine:
+        name = "mine"
+
+        def find_faces(self, picture, *, smallest=0):
+            return [mien.Face(mien.Box(165, 70, 280, 185), 0.9)]
+
+    own = mien.Analyzer(detector=Mine())
+    (found,) = own.analyze(astronaut)
+    assert (own.detector.name, found.face.score, found.emotions.top) == ("mine", 0.9, "happiness")
+    assert found.face_probability > 0.99
+
+
+@pytest.mark.parametrize("crops", [np.zeros((1, 48, 48), np.uint8), np.zeros((1, 1, 48, 48), np.float32)])
+def test_crops_of_another_kind_are_refused_by_what_the_model_takes(analyzer, crops):
+    for score in (analyzer.score, analyzer.judge):
+        with pytest.raises(mien.UsageError, match=r"mien-base takes \(n, 1, 48, 48\) uint8"):
+            score(crops)

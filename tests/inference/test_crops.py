@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mien.errors import UsageError
 from mien.inference.crops import crop_faces, crop_transform, crop_whole
 from mien.model_card import FER2013_CROP, CropSpec
 from mien.results import Box, Face
@@ -35,6 +36,15 @@ def test_a_box_is_put_where_the_card_says():
     left, top, side = FER2013_CROP.box
     corners = apply(transform, np.array([[100, 50], [200, 150]]))
     assert corners == pytest.approx(np.array([[left, top], [left + side, top + side]]))
+
+
+@pytest.mark.parametrize("box", [Box(100, 50, 200, 110), Box(100, 50, 160, 150)])
+def test_of_a_box_that_is_no_square_the_longer_side_counts_and_its_middle_is_kept(box):
+    left, top, side = FER2013_CROP.box
+    middle = np.array([[(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2]])
+    transform = crop_transform(Face(box, 1.0), FER2013_CROP)
+    assert apply(transform, middle) == pytest.approx(np.array([[left + side / 2, top + side / 2]]))
+    assert apply(transform, middle + 50) - apply(transform, middle - 50) == pytest.approx(np.full((1, 2), side))
 
 
 def test_a_gray_picture_of_the_models_size_stays_as_it_is():
@@ -122,3 +132,11 @@ def test_a_picture_that_is_too_long_for_opencv_is_cropped_all_the_same():
 def test_a_face_beside_the_picture_repeats_its_edge():
     long = np.full((50, 40_000, 3), 7, np.uint8)
     assert (crop_faces(long, [Face(Box(41_000, 0, 41_050, 50), 1.0)], RGB_CROP) == 7).all()
+
+
+@pytest.mark.parametrize(
+    "box", [Box(178, 62, 90, 113), Box(1, 1, 1, 9), Box(0, 0, float("nan"), 9), Box(0, 0, np.inf, 9)]
+)
+def test_a_box_without_an_area_is_refused_by_what_a_box_is(box):
+    with pytest.raises(UsageError, match=r"has no area: a Box is \(x1, y1, x2, y2\)"):
+        crop_faces(np.zeros((200, 300, 3), np.uint8), [Face(box, 1.0)], FER2013_CROP)

@@ -14,7 +14,7 @@ from mien.inference.detectors import Haar, Whole, YuNet, open_detector
 from mien.inference.image import read_picture
 from mien.inference.lending import Lending
 from mien.model_card import FER2013_CROP
-from mien.results import Box
+from mien.results import Box, Face
 
 EYES_OF_ASTRONAUT = Box(200, 105, 250, 125)
 
@@ -180,3 +180,23 @@ def test_folders_whose_names_opencv_cannot_open(shared, tmp_path, monkeypatch, a
 
 def yunet_in(shared):
     return shared / "models" / "face_detection_yunet_2023mar.onnx"
+
+
+class Mine:
+    name = "mine"
+
+    def find_faces(self, picture, *, smallest=0):
+        return [Face(Box(165, 70, 280, 185), 0.9)]
+
+
+def test_a_detector_of_ones_own_is_taken_as_it_is():
+    mine = Mine()
+    assert open_detector(mine, spec=FER2013_CROP) is mine
+
+
+@pytest.mark.parametrize("no_detector", [None, Mine, lambda picture: []])
+def test_what_is_no_detector_is_refused_by_what_it_lacks(no_detector):
+    if no_detector is Mine:  # without its name
+        no_detector = type("Nameless", (), {"find_faces": Mine.find_faces})()
+    with pytest.raises(UsageError, match=r"is no detector: give one of auto, .* find_faces\(picture"):
+        open_detector(no_detector, spec=FER2013_CROP)

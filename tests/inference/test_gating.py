@@ -75,6 +75,20 @@ def test_of_a_window_within_a_face_the_likelier_one_stays(picture):
         assert face.box.x1 == 42.0
 
 
+def test_the_threshold_of_the_gate_decides_and_a_half_where_it_has_none(picture):
+    picture[:] = 133  # a probability of 0.56
+    boxes = Boxes((20.0, 20.0, 80.0, 80.0, 0.9))
+    assert Gated(boxes, BrightIsFace(), GATE).find_faces(picture) == []
+    assert len(Gated(boxes, BrightIsFace(), Head("face", "gate", ("face",))).find_faces(picture)) == 1
+
+
+@pytest.mark.parametrize(("apart", "stay"), [(44.0, 2), (40.0, 1)])
+def test_candidates_that_share_up_to_three_tenths_are_two_faces(picture, apart, stay):
+    picture[:] = 200
+    two = (20.0, 20.0, 80.0, 80.0, 0.9), (20.0 + apart, 20.0, 80.0 + apart, 80.0, 0.8)
+    assert len(Gated(Boxes(*two), BrightIsFace(), GATE).find_faces(picture)) == stay
+
+
 def test_without_a_candidate_the_network_is_not_asked(picture):
     session = BrightIsFace()
     assert Gated(Boxes(), session, GATE).find_faces(picture) == []

@@ -1,6 +1,7 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import PictureError
-from mien.inference.image import describe, read_picture
+from mien.inference.image import PICTURE_SUFFIXES, describe, is_one_picture, read_picture
 
 GRADIENT = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8) * 2
 COLOR = np.stack([GRADIENT, GRADIENT[::-1], 255 - GRADIENT], axis=2)
@@ -108,7 +109,11 @@ def test_animation_gives_its_first_frame():
         (np.zeros((0, 4, 3), np.uint8), "has no pixels"),
         (np.zeros(4, np.uint8), "must be \\(h, w\\)"),
         (3, "cannot read a picture from int"),
-        (None, "cannot read a picture from NoneType"),
+        (None, "cannot read a picture from NoneType.* OpenCV gives for a file that it cannot read"),
+        (["a.jpg"], "cannot read a picture from list.* for several there is analyze_many"),
+        (io.BytesIO(), r"cannot read a picture from BytesIO.* its bytes, \.read\(\)"),
+        ("https://example.org/a.jpg", "https://example.org/a.jpg: mien loads nothing from the web; download it"),
+        ("data:image/png;base64," + "A" * 9999, "^data:image/png;.{150,200}: mien loads nothing from the web"),
     ],
 )
 def test_bad_input_is_one_line_that_names_it(source, text):
@@ -186,3 +191,33 @@ def test_exif_data_that_is_damaged_does_not_cost_the_picture():
     picture = Image.fromarray(COLOR)
     upright = np.rot90(read_picture(encoded(picture, "JPEG")), -1)
     assert (read_picture(encoded(picture, "JPEG", exif=exif)) == upright).all()
+
+
+@pytest.mark.parametrize(
+    ("sources", "one"),
+    [
+        ("a.jpg", True),
+        (Path("a.jpg"), True),
+        (b"", True),
+        (Image.new("L", (2, 2)), True),
+        (COLOR, True),
+        (GRADIENT, True),
+        (np.stack([GRADIENT, GRADIENT]), False),
+        (np.stack([COLOR, COLOR]), False),
+        (["a.jpg"], False),
+        (iter(["a.jpg"]), False),
+    ],
+)
+def test_one_picture_is_told_from_several(sources, one):
+    assert is_one_picture(sources) is one
+
+
+@pytest.mark.parametrize("ending", sorted(PICTURE_SUFFIXES))
+def test_what_a_folder_gives_by_its_ending_can_be_read(ending, tmp_path):
+    file = tmp_path / f"a{ending}"
+    Image.fromarray(COLOR).save(file, "JPEG" if ending == ".jfif" else None)
+    assert read_picture(file).shape == COLOR.shape
+
+
+def test_folders_give_what_browsers_save():
+    assert {".jfif", ".avif", ".webp"} <= PICTURE_SUFFIXES

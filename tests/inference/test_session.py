@@ -82,3 +82,11 @@ def test_a_card_of_another_network_is_refused(tmp_path, place, wrong, text):
     onnx.save(model, tmp_path / "own.onnx")
     with pytest.raises(WeightsError, match=rf"own\.onnx: {text}"):
         Session(tmp_path / "own.onnx")
+
+
+def test_a_file_that_takes_one_crop_at_a_time_is_refused(tmp_path):
+    model = onnx.load(emotion_model("mien-nano"))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, tmp_path / "own.onnx")
+    with pytest.raises(WeightsError, match=r"takes tensor\(uint8\) \[1, 1, 48, 48\], but its card says uint8 \['n', "):
+        Session(tmp_path / "own.onnx")

@@ -1,10 +1,13 @@
 import functools
 import http.server
 import os
+import re
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
+import requests
 
 import mien
 from mien.errors import OutputError, UsageError, WeightsError
@@ -108,6 +111,20 @@ def test_no_network_says_how_to_do_without(own_home, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_a_certificate_that_is_not_trusted_is_not_called_a_missing_network(own_home, monkeypatch):
+    def get(*args, **options):
+        raise requests.exceptions.SSLError("HTTPSConnectionPool(...): certificate verify failed")
+
+    monkeypatch.setattr(requests, "get", get)
+    with pytest.raises(WeightsError, match=r"\(its certificate is not trusted; REQUESTS_CA_BUNDLE names"):
+        weights.pull("yunet")
+
+
+def test_a_shipped_file_is_taken_from_no_other_place(tmp_path):
+    with pytest.raises(UsageError, match=r"mien-nano: ships with mien.*leave out --from"):
+        weights.pull("mien-nano", source=tmp_path / "other.onnx")
+
+
 def test_a_home_that_cannot_be_written(tmp_path, monkeypatch, yunet_file):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MIEN_HOME", str(tmp_path / "file" / "home"))
@@ -122,6 +139,19 @@ def test_unknown_names():
         weights.emotion_model("yunet")
     with pytest.raises(WeightsError, match=r"none\.onnx: no such weight file"):
         weights.emotion_model("some/none.onnx")
+
+
+def test_a_folder_in_the_place_of_its_weight_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run, file = Path("runs", "mine"), Path("runs", "mine", "model.onnx")
+    run.mkdir(parents=True)
+    with pytest.raises(WeightsError, match=r"is a folder, not a weight file; give the path of an \.onnx file"):
+        weights.emotion_model(str(run))
+    file.touch()
+    with pytest.raises(WeightsError, match=re.escape(f"{run}: is a folder, not a weight file; give {file}")):
+        weights.emotion_model(str(run))
+    Path("mien-base").mkdir()
+    assert weights.emotion_model("mien-base") == weights.find("mien-base").path()
 
 
 def test_what_was_pulled_may_be_read_by_whoever_may_read_a_new_file(own_home, mirror, yunet_file, tmp_path):

@@ -3,7 +3,7 @@
 import glob
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 32  # pictures whose faces share one pass through the network; also what an interruption can lose
 MOST_ROWS = 200
+NEXT = 2  # emotions that are named beside the answer
 WIDE = 110  # columns of a terminal that has room for the boxes
 
 
@@ -96,11 +97,11 @@ def analyze(
         labels=labels,
         max_pixels=int(max_megapixels * 1e6),
     )
-    results, failures = _work(analyzer, files, min_confidence, annotate, blur)
+    done = _work(analyzer, files, min_confidence, annotate, blur)
     if output is not None:
-        save_results(results, output, labels=analyzer.head.labels)
-    _report(analyzer, results, failures, output, annotate)
-    if failures:
+        save_results(done.results, output, labels=analyzer.head.labels)
+    _report(analyzer, done, output, annotate)
+    if done.failures:
         raise typer.Exit(1)
 
 
@@ -133,6 +134,12 @@ def find_pictures(paths: Sequence[str], *, but: Path | None = None) -> list[Path
     return list(files)
 
 
+class _Done(NamedTuple):
+    results: list["ImageResult"]  # without the faces that --min-confidence leaves out
+    left_out: list[int]  # how many these are, of each result
+    failures: list[str]
+
+
 def _prepare_folder(folder: Path, files: Sequence[Path]) -> None:
     from mien.files import check_writable
 
@@ -145,17 +152,20 @@ def _prepare_folder(folder: Path, files: Sequence[Path]) -> None:
 
 def _work(
     analyzer: "Analyzer", files: Sequence[Path], min_confidence: float, annotate: Path | None, blur: bool
-) -> tuple[list["ImageResult"], list[str]]:
+) -> _Done:
     from mien.cli.progress import progress_bar
     from mien.draw import blur_faces
-    from mien.inference.image import PictureSource
+    from mien.inference.image import PICTURE_SUFFIXES, PictureSource
+    from mien.inference.video.frames import VIDEO_SUFFIXES
 
     results: list[ImageResult] = []
+    left_out: list[int] = []
     failures: list[str] = []
     names: set[str] = set()
 
     def note(source: PictureSource, error: PictureError) -> None:
-        failures.append(str(error))
+        film = isinstance(source, Path) and source.suffix.lower() in VIDEO_SUFFIXES - PICTURE_SUFFIXES
+        failures.append(f"{error}; for films there is mien video" if film else str(error))
 
     with progress_bar("pictures", total=len(files), shown=len(files) > 1) as advance:
         for start in range(0, len(files), TOGETHER):
@@ -164,6 +174,7 @@ def _work(
                 found = analyzer.analyze_many(advance.over(group), on_error=note)
                 shown = [result.at_least(min_confidence) for result in found]
                 results += shown
+                left_out += [len(everyone) - len(result) for everyone, result in zip(found, shown, strict=True)]
                 if annotate is not None:
                     for everyone, result in zip(found, shown, strict=True):
                         try:
@@ -180,7 +191,7 @@ def _work(
             except KeyboardInterrupt:
                 failures.append(f"interrupted; {len(files) - start} pictures from {group[0]} on may be missing")
                 break
-    return results, failures
+    return _Done(results, left_out, failures)
 
 
 def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder: Path, names: set[str]) -> None:
@@ -193,18 +204,13 @@ def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder
         draw_faces(picture, result).save(temporary, quality=92)
 
 
-def _report(
-    analyzer: "Analyzer",
-    results: Sequence["ImageResult"],
-    failures: Sequence[str],
-    output: Path | None,
-    annotate: Path | None,
-) -> None:
+def _report(analyzer: "Analyzer", done: _Done, output: Path | None, annotate: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     console = Console()
+    results, left_out, failures = done
     faces = sum(len(result) for result in results)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("picture", "face", "emotion"):
@@ -215,18 +221,26 @@ def _report(
     if with_boxes:
         table.add_column("box (x1, y1, x2, y2)", style="dim")
     rows = 0
-    for result in results:
+    for result, hidden in zip(results, left_out, strict=True):
         name = escape(Path(str(result.source)).name)
         if not result.faces:
-            table.add_row(name, "", "[dim]no face[/]")
+            table.add_row(name, "", "[dim]left out[/]" if hidden else "[dim]no face[/]")
             rows += 1
         for number, found in enumerate(result, 1):
             if rows == MOST_ROWS:
                 break
-            (top, probability), *others = found.emotions.ranked(3)
-            others_text = ", ".join(f"{label} {value:.0%}" for label, value in others)
-            verdict = f"[dim]unsure[/], {top}" if found.unsure else top
-            cells = [name if number == 1 else "", str(number), verdict, f"{probability:.1%}", others_text]
+            # One emotion, or of several all over their thresholds, the most probable first.
+            ranked = found.emotions.ranked()
+            shown = ranked[:1] if found.present is None else [pair for pair in ranked if pair[0] in found.present]
+            others = ranked[len(shown) :][:NEXT]
+            verdict = escape(", ".join(label for label, _ in shown)) or "[dim]none[/]"
+            cells = [
+                name if number == 1 else "",
+                str(number),
+                f"[dim]unsure[/], {verdict}" if found.unsure else verdict,
+                ", ".join(f"{value:.1%}" for _, value in shown),
+                escape(", ".join(f"{label} {value:.0%}" for label, value in others)),
+            ]
             if with_boxes:
                 box = found.face.box
                 cells.append(f"{box.x1:.0f}, {box.y1:.0f}, {box.x2:.0f}, {box.y2:.0f}")
@@ -239,6 +253,8 @@ def _report(
     if rows >= MOST_ROWS:
         console.print(f"[dim]... the first {rows} rows; --output FILE keeps all[/]")
     what = f"{_count(faces, 'face')} in {_count(len(results), 'picture')}"
+    if any(left_out):
+        what += f", {sum(left_out)} more left out by --min-confidence"
     console.print(
         f"[dim]{what} · model {analyzer.card.name} ({analyzer.head.name}) · detector {analyzer.detector.name}[/]"
     )

@@ -50,6 +50,10 @@ def prepare(
         float | None, typer.Option(help="raf-ml: share above which an emotion is present; by default above 1/6.")
     ] = None,
     hub_split: Annotated[str | None, typer.Option(help="huggingface: only this split.")] = None,
+    own_classes: Annotated[
+        bool,
+        typer.Option("--own-classes", help="folders: names that mien does not know are classes too, as they are."),
+    ] = False,
     gray: Annotated[bool, typer.Option("--gray", help="Make every picture gray.")] = False,
     size: Annotated[int | None, typer.Option(help="Make every picture a square of so many pixels.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave out a class; may be given several times.")] = None,
@@ -82,7 +86,14 @@ def prepare(
 
     check_table_name(output)
     problems = Problems(strict=strict)
-    options = SourceOptions(second=other, rule=rule, at_least=at_least, threshold=threshold, split=hub_split)
+    options = SourceOptions(
+        second=other,
+        rule=rule,
+        at_least=at_least,
+        threshold=threshold,
+        split=hub_split,
+        own_classes=own_classes,
+    )
     preparation = Preparation(
         gray=gray,
         size=size,

@@ -8,9 +8,15 @@ import typer
 from mien.inference.weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.explain import Explanation, Maps
     from mien.model_card import CropSpec
     from mien.results import ImageResult
+
+LONGEST_SIDE = {".png": 2**31 - 1, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
+"""What a picture is saved as, and how many pixels a side of it may have."""
 
 
 def explain(
@@ -58,17 +64,23 @@ def explain(
     if (method == "grad-cam") != (run is not None):
         raise UsageError("--method grad-cam and --run DIR belong together: gradients need the checkpoint of a run")
     target = output or Path(f"{picture.stem}-explained.png")
-    if target.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+    if target.suffix.lower() not in LONGEST_SIDE:
         raise UsageError(f"{target}: a picture is saved as .png, .jpg or .webp; choose such a name with --output")
+    if target.resolve() == picture.resolve():
+        raise UsageError(f"{target}: is the picture itself; choose another name with --output")
     check_writable(target)
     analyzer = Analyzer(model=model, labels=labels, detector=detector)
+    pixels = analyzer.read(str(picture))
+    if max(pixels.shape) > LONGEST_SIDE[target.suffix.lower()]:
+        size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        raise UsageError(f"{target}: {size} is too large for such a file; choose a name in .png with --output")
     maps = method if run is None else gradient_maps(run, analyzer.head.name)
     with progress_bar("faces", total=None) as advance:
-        result, found = explain_picture(analyzer, str(picture), method=maps, label=label, on_step=advance.to)
-    drawn = draw_explanations(analyzer.read(str(picture)), result, found, analyzer.card.crop)
+        result, found = explain_picture(analyzer, pixels, method=maps, label=label, on_step=advance.to)
+    drawn = draw_explanations(pixels, result, found, analyzer.card.crop)
     with written_whole(target) as temporary:
         drawn.save(temporary, quality=92)
-    _report(result, found, analyzer.card.crop, target)
+    _report(picture, result, found, analyzer.card.crop, target)
 
 
 def gradient_maps(run: Path, head: str) -> "Maps":
@@ -77,8 +89,9 @@ def gradient_maps(run: Path, head: str) -> "Maps":
     Raises:
         MissingExtraError: the extra `explain` is not installed.
         WeightsError: the folder holds no finished run.
+        UsageError: the run has no such head, or, once it sees them, the crops are not of its kind.
     """
-    from mien.errors import import_extra
+    from mien.errors import UsageError, import_extra
 
     for module in ("torch", "lightning"):
         import_extra(module, extra="train", purpose="Grad-CAM")
@@ -87,11 +100,26 @@ def gradient_maps(run: Path, head: str) -> "Maps":
     from mien.training.networks.building import load_network
     from mien.training.run_folder import RunFolder
 
-    _, network = load_network(RunFolder(run))
-    return lambda crops, codes: grad_cam_maps(network, crops, codes, head=head)
+    recipe, network = load_network(RunFolder(run))
+    spec = recipe.crop.spec()
+    if head not in recipe.heads:
+        raise UsageError(
+            f"{run}: has the heads {', '.join(recipe.heads)}, not {head}; give the run that the model was exported from"
+        )
+
+    def maps(crops: "NDArray[np.uint8]", codes: "NDArray[np.int64]") -> "NDArray[np.float32]":
+        channels, *_, size = crops.shape[1:]
+        if (channels, size) != (spec.channels, spec.size):
+            raise UsageError(
+                f"{run}: was trained on crops of {spec.channels} x {spec.size} x {spec.size}, the model's have "
+                f"{channels} x {size} x {size}; give the run that the model was exported from"
+            )
+        return grad_cam_maps(network, crops, codes, head=head)
+
+    return maps
 
 
-def _report(result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:
+def _report(picture: Path, result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -99,7 +127,7 @@ def _report(result: "ImageResult", found: "list[Explanation]", spec: "CropSpec",
 
     console = Console()
     if not found:
-        words = f"no face in {result.source}, so there is nothing to explain; written as it is: {target}"
+        words = f"no face in {picture}, so there is nothing to explain; written as it is: {target}"
         console.print(words, markup=False, highlight=False, soft_wrap=True)
         return
     for number, (face, each) in enumerate(zip(result, found, strict=True), 1):

@@ -127,8 +127,8 @@ def print_groups(findings: "Findings", columns: Sequence[str]) -> None:
 def _groups_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     lines = [
         (
-            escape(row["column"]),
-            escape(row["group"]) or "(none)",
+            row["column"],
+            row["group"] or "(none)",
             str(row["n"]),
             _interval([row[key] for key in ("accuracy", "low", "high")]),
             row["verdict"],
@@ -146,11 +146,14 @@ def _made_worse(content: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    # Names of files, splits and groups may hold what rich would take for markup.
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim"
+    )
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 

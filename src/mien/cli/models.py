@@ -14,6 +14,7 @@ app = typer.Typer(
 def list_models() -> None:
     """List all weight files that mien knows, and which of them are here."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from mien.inference.weights import CATALOGUE, home
@@ -29,7 +30,7 @@ def list_models() -> None:
         table.add_row(entry.name, entry.kind, f"{entry.size / 1e6:.1f} MB", entry.license, here, entry.about)
     console = Console()
     console.print(table)
-    console.print(f"[dim]pulled files lie in {home()} (MIEN_HOME)[/]", soft_wrap=True)
+    console.print(f"[dim]pulled files lie in {escape(str(home()))} (MIEN_HOME)[/]", soft_wrap=True)
 
 
 @app.command("show")
@@ -42,6 +43,7 @@ def show_model(
     Then the tables of the metrics.json of `mien evaluate`, where it lies beside the file as MODEL.json.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from mien.inference import weights
@@ -56,14 +58,14 @@ def show_model(
         entry = named[name]
         for key in ("name", "kind", "about", "license", "url", "sha256"):
             table.add_row("licence" if key == "license" else key, str(getattr(entry, key)))
-        table.add_row("file", str(entry.path()) if entry.is_there() else "not pulled yet")
+        table.add_row("file", escape(str(entry.path())) if entry.is_there() else "not pulled yet")
     else:
         from mien.cli.model_report import card_figures, card_rows, evaluation_tables
 
         path = weights.emotion_model(name)
         card = Session(path).card
         for row in card_rows(card):
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         if card.metrics:
             more.append(card_figures(card, every=every))
         more += evaluation_tables(card, path.with_suffix(".json"))

@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import PictureError, UsageError, VideoError
 from mien.inference.crops import crop_faces
-from mien.inference.detectors import EagerHaar, Haar, open_detector
+from mien.inference.detectors import Detector, EagerHaar, Haar, open_detector
 from mien.inference.gating import Gated
-from mien.inference.image import MAX_PIXELS, PictureSource, read_picture
+from mien.inference.image import MAX_PIXELS, PictureSource, is_one_picture, read_picture
 from mien.inference.scores import score_crops, score_heads
 from mien.inference.session import Session
 from mien.inference.weights import DEFAULT_MODEL, emotion_model
@@ -42,7 +42,7 @@ class Analyzer:
         model: a name of ``mien models list``, or the path of an ONNX file with a card.
         detector: ``"auto"``, ``"haar"``, ``"yunet"``, or ``"whole"`` for pictures that are tight crops of one face.
             With a model that has a gate the Haar cascade is set to overlook little, and the gate takes out what is no
-            face.
+            face. Or one of your own: whatever has the attributes of `mien.inference.detectors.Detector`.
         labels: which head answers, such as ``"fer7"`` or ``"ferplus8"``; None takes the model's first.
         max_pixels: larger pictures are refused.
         threads: CPU threads of the network; 0 takes one per core.
@@ -56,7 +56,7 @@ class Analyzer:
         self,
         *,
         model: str | os.PathLike[str] = DEFAULT_MODEL,
-        detector: str = "auto",
+        detector: str | Detector = "auto",
         labels: str | None = None,
         max_pixels: int = MAX_PIXELS,
         threads: int = 0,
@@ -65,12 +65,23 @@ class Analyzer:
         self.card = self._session.card
         self.head = self.card.head(labels) if labels else self.card.heads[0]
         if self.head.task == "gate":
-            raise UsageError(f"head {self.head.name!r} says face or not, no emotion; choose another with labels=")
+            raise UsageError(
+                f"head {self.head.name!r} says face or not, no emotion; choose another with labels= (--labels)"
+            )
         self._gate = next((head for head in self.card.heads if head.task == "gate"), None)
         self.detector = open_detector(detector, spec=self.card.crop)
         if self._gate is not None and isinstance(self.detector, Haar):
             self.detector = Gated(EagerHaar(), self._session, self._gate)
         self.max_pixels = max_pixels
+
+    def __repr__(self) -> str:
+        return f"Analyzer(model={self.card.name!r}, detector={self.detector.name!r}, labels={self.head.name!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise UsageError(
+            "an Analyzer cannot be pickled or copied: threads may share one, other processes make one each, once "
+            "(the initializer of a pool)"
+        )
 
     def read(self, source: PictureSource) -> NDArray[np.uint8]:
         """Decode a picture the way `analyze` does: (height, width, 3) uint8 RGB, upright.
@@ -88,6 +99,9 @@ class Analyzer:
 
         Returns:
             (n, labels) probabilities of the head that answers, 0 to 1.
+
+        Raises:
+            UsageError: crops of another shape or type.
         """
         return score_crops(self._session, crops, self.head)
 
@@ -128,7 +142,10 @@ class Analyzer:
 
         Raises:
             PictureError: a picture cannot be used, and there is no `on_error`.
+            UsageError: one picture was given in the place of several.
         """
+        if is_one_picture(sources):
+            raise UsageError("analyze_many takes several pictures, such as a list of paths; for one there is analyze")
         found = []
         crops = [np.empty((0, self.card.crop.channels, self.card.crop.size, self.card.crop.size), np.uint8)]
         for source in sources:
@@ -157,7 +174,13 @@ class Analyzer:
 
     def _judged(self, face: Face, scores: Scores) -> FaceResult:
         emotions = Emotions(self.head.labels, tuple(scores.emotions.tolist()))
-        return FaceResult(face, emotions, scores.face, unsure=self.head.is_unsure(emotions.confidence))
+        return FaceResult(
+            face,
+            emotions,
+            scores.face,
+            unsure=self.head.is_unsure(emotions.confidence),
+            present=self.head.present(emotions.probabilities),
+        )
 
     def analyze_video(
         self,

@@ -5,12 +5,14 @@ analyzer all call it, so the same face gives the same numbers everywhere. The ne
 and standardisation are layers of the network itself and cannot be got wrong by a caller.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import UsageError
 from mien.model_card import CropSpec
 from mien.results import Box, Face
 
@@ -30,6 +32,9 @@ def crop_faces(picture: NDArray[np.uint8], faces: Sequence[Face], spec: CropSpec
 
     Returns:
         (n, channels, size, size) uint8. What lies beyond the picture's edge repeats the edge.
+
+    Raises:
+        UsageError: a box without landmarks has no area, as one of (x, y, width, height) may.
     """
     crops = np.empty((len(faces), spec.channels, spec.size, spec.size), np.uint8)
     for crop, face in zip(crops, faces, strict=True):
@@ -66,11 +71,18 @@ def crop_transform(face: Face, spec: CropSpec) -> NDArray[np.float64]:
 
     With landmarks it is the least-squares fit of the five points onto the card's points, so the eyes come out level;
     without, the square box is put where the card says such a box lies.
+
+    Raises:
+        UsageError: a box without landmarks has no area, as one of (x, y, width, height) may.
     """
     if face.landmarks is not None:
         return _fit_similarity(face.landmarks.astype(np.float64), np.asarray(spec.landmarks))
     box_left, box_top, box_side = spec.box
     box = face.box
+    if not (0 < box.width < math.inf and 0 < box.height < math.inf):
+        raise UsageError(
+            f"{box} has no area: a Box is (x1, y1, x2, y2), two corners in pixels, not a corner, a width and a height"
+        )
     scale = box_side / max(box.width, box.height)
     center_x, center_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
     return np.array(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.errors import WeightsError, unknown_name
+from mien.errors import UsageError, WeightsError, unknown_name
 from mien.inference import weights
 from mien.inference.crops import whole_face
 from mien.inference.lending import Lending
@@ -190,18 +190,25 @@ class Whole:
         return [whole_face(picture, self._spec)]
 
 
-def open_detector(name: str, *, spec: CropSpec) -> Detector:
+def open_detector(name: str | Detector, *, spec: CropSpec) -> Detector:
     """Open a detector by its name.
 
     Args:
         name: ``"auto"`` (YuNet where its file has been pulled, Haar where not), ``"haar"``, ``"yunet"`` or ``"whole"``
-            (no search, each picture is one tight crop).
+            (no search, each picture is one tight crop). A detector is returned as it is.
         spec: the crop of the model that will see the faces.
 
     Raises:
-        UsageError: there is no detector of that name.
+        UsageError: there is no detector of that name, or it lacks what a `Detector` has.
         WeightsError: YuNet was asked for by name and its file has not been pulled or is damaged.
     """
+    if not isinstance(name, str):
+        if not (hasattr(name, "name") and callable(getattr(name, "find_faces", None))):
+            raise UsageError(
+                f"{type(name).__name__} is no detector: give one of {', '.join(DETECTORS)}, or an object with a name "
+                "and find_faces(picture, *, smallest=0), which returns a list of mien.Face"
+            )
+        return name
     if name not in DETECTORS:
         raise unknown_name("detector", name, DETECTORS)
     if name == "auto":

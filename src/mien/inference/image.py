@@ -6,6 +6,7 @@ opened PIL picture give identical pixels.
 
 import io
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mien.errors import PictureError
 PictureSource = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[np.generic] | Image.Image
 """What may be given as a picture."""
 
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif"})
 """Endings by which a folder's pictures are told from its other files, in lower case."""
 
 MAX_PIXELS = 100_000_000
@@ -37,6 +38,9 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by its EXIF orientation."""
+
+ADDRESS = re.compile(r"(https?|ftp|s3|gs):/|data:", re.IGNORECASE)
+"""How the address of a picture on the web begins; a path has lost its second slash."""
 
 _pillow_limit = threading.Lock()
 
@@ -65,10 +69,11 @@ def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> NDAr
     if isinstance(source, bytes | bytearray | memoryview):
         content = bytes(source)
     elif isinstance(source, str | os.PathLike):
-        content = _read_file(Path(source))
+        content = _read_file(source)
     else:
         raise PictureError(
             f"cannot read a picture from {type(source).__name__}: give a path, bytes, a NumPy array or a PIL image"
+            f"{_remedy(source)}"
         )
     if not content:
         raise PictureError(f"{name}: is empty (0 bytes); copy or download it again")
@@ -89,17 +94,42 @@ def describe(source: object) -> str:
     return type(source).__name__
 
 
-def _read_file(path: Path) -> bytes:
+def is_one_picture(sources: object) -> bool:
+    """Return whether what should be several pictures is one: a path, bytes, a PIL image, or the array of one picture.
+
+    An array of three dimensions is several gray pictures unless the last one is of colours.
+    """
+    if isinstance(sources, np.ndarray):
+        return sources.ndim == 2 or (sources.ndim == 3 and sources.shape[2] in (1, 3, 4))
+    return isinstance(sources, str | os.PathLike | bytes | bytearray | memoryview | Image.Image)
+
+
+def _remedy(source: object) -> str:
+    if source is None:  # what cv2.imread answers
+        return "; None is what OpenCV gives for a file that it cannot read, so check the path"
+    if isinstance(source, list | tuple):
+        return "; for several there is analyze_many"
+    return "; of an open file its bytes, .read()" if hasattr(source, "read") else ""
+
+
+def _read_file(source: str | os.PathLike[str]) -> bytes:
+    path = Path(source)
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise PictureError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise PictureError(f"{path}: is a folder, not a picture; give the files in it") from None
     except OSError as error:
-        raise PictureError(
-            f"{path}: cannot be read ({error.strerror or error}); check the file's permissions"
-        ) from error
+        raise _unread(path, os.fspath(source), error) from error
+
+
+def _unread(path: Path, given: str, error: OSError) -> PictureError:
+    if ADDRESS.match(given):
+        return PictureError(
+            f"{given[:200]}: mien loads nothing from the web; download it and give the file or its bytes"
+        )
+    if isinstance(error, FileNotFoundError):
+        return PictureError(f"{path}: no such file; check the path")
+    if isinstance(error, IsADirectoryError):
+        return PictureError(f"{path}: is a folder, not a picture; give the files in it")
+    return PictureError(f"{path}: cannot be read ({error.strerror or error}); check the file's permissions")
 
 
 def _open(content: bytes, *, name: str) -> Image.Image:
@@ -111,7 +141,7 @@ def _open(content: bytes, *, name: str) -> Image.Image:
             return Image.open(io.BytesIO(content), formats=FORMATS)
         except UnidentifiedImageError:
             raise PictureError(
-                f"{name}: is not a picture that can be read; JPEG, PNG, WebP, BMP, TIFF and GIF can"
+                f"{name}: is not a picture that can be read; JPEG, PNG, WebP, AVIF, BMP, TIFF and GIF can"
             ) from None
         except Exception as error:  # a damaged header makes Pillow's plugins raise almost anything
             raise PictureError(f"{name}: is damaged ({error}); copy or download it again") from error

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.errors import UsageError
 from mien.inference.session import Session
 from mien.model_card import Head
 
@@ -27,7 +28,16 @@ def score_heads(session: Session, crops: NDArray[np.uint8], heads: Sequence[Head
 
     Returns:
         For each head (n, labels) float64 probabilities, 0 to 1.
+
+    Raises:
+        UsageError: crops of another shape or type.
     """
+    crop = session.card.crop
+    if crops.dtype != np.uint8 or crops.shape[1:] != (crop.channels, crop.size, crop.size):
+        raise UsageError(
+            f"crops are {crops.shape} {crops.dtype}: {session.card.name} takes (n, {crop.channels}, {crop.size}, "
+            f"{crop.size}) uint8, as mien.inference.crops.crop_faces makes them"
+        )
     logits = session.logits(crops, [head.name for head in heads])
     return [probabilities(each, head) for each, head in zip(logits, heads, strict=True)]
 

@@ -44,7 +44,10 @@ class Session:
             ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
         if CARD_KEY not in metadata:
-            raise WeightsError(f"{file}: carries no model card; make weight files with `mien export`")
+            raise WeightsError(
+                f"{file}: carries no model card; make weight files with `mien export`; what other networks answered "
+                "can be scored with `mien evaluate --predictions`"
+            )
         card = ModelCard.from_json(metadata[CARD_KEY], file=str(file))
         self.card = card.with_sha256(hashlib.sha256(content).hexdigest())
         self._input = self._session.get_inputs()[0].name
@@ -58,7 +61,8 @@ class Session:
             raise WeightsError(f"{file}: its card names outputs that it does not have: {', '.join(sorted(missing))}")
         crop, given = self.card.crop, self._session.get_inputs()[0]
         sides = [crop.channels, crop.size, crop.size]
-        if given.type != "tensor(uint8)" or not _fits(given.shape[1:], sides):
+        # The first side has to be open: faces come in any number.
+        if given.type != "tensor(uint8)" or not _fits(given.shape, [None, *sides]):
             raise WeightsError(
                 f"{file}: takes {given.type} {given.shape}, but its card says uint8 {['n', *sides]}; export it again "
                 "with `mien export`"
@@ -89,7 +93,7 @@ class Session:
         return [np.concatenate(parts) for parts in zip(*calls, strict=True)]
 
 
-def _fits(shape: Sequence[int | str | None], sides: Sequence[int]) -> bool:
+def _fits(shape: Sequence[int | str | None], sides: Sequence[int | None]) -> bool:
     # Sides that the file leaves open are texts or None.
     return len(shape) == len(sides) and all(
         not isinstance(side, int) or side == wanted for side, wanted in zip(shape, sides, strict=True)

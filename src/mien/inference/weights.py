@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from mien.errors import OutputError, WeightsError, unknown_name
+from mien.errors import OutputError, UsageError, WeightsError, unknown_name
 from mien.files import written_whole
 
 DEFAULT_MODEL = "mien-base"
@@ -134,16 +134,20 @@ def emotion_model(name: str) -> Path:
         UsageError: there is no such model.
         WeightsError: the file is absent, or not the one that the catalogue names.
     """
-    if name.endswith(".onnx") or os.sep in name:
-        if not _may_be_there(Path(name)):
+    models = [entry.name for entry in CATALOGUE if entry.kind == "emotions"]
+    path = Path(name)
+    if name in models:
+        return verified(name)
+    if path.is_dir():
+        files = " or ".join(map(str, sorted(path.glob("*.onnx"))))
+        raise WeightsError(f"{name}: is a folder, not a weight file; give {files or 'the path of an .onnx file'}")
+    if path.suffix == ".onnx" or len(path.parts) > 1:
+        if not _may_be_there(path):
             raise WeightsError(
                 f"{name}: no such weight file; give the path of an .onnx file or a name of `mien models list`"
             )
-        return Path(name)
-    models = [entry.name for entry in CATALOGUE if entry.kind == "emotions"]
-    if name not in models:
-        raise unknown_name("model", name, models, "The path of an .onnx file made by `mien export` works too.")
-    return verified(name)
+        return path
+    raise unknown_name("model", name, models, "The path of an .onnx file made by `mien export` works too.")
 
 
 def verified(name: str) -> Path:
@@ -175,13 +179,15 @@ def pull(name: str, *, source: Path | None = None, progress: Any = False) -> Pat
         Where the file lies now.
 
     Raises:
-        UsageError: there is no such entry.
+        UsageError: there is no such entry, or a copy is given of one that ships with mien.
         WeightsError: no network, no such source, or another SHA-256; nothing is changed then.
         OutputError: the cache folder cannot be written.
     """
     entry = find(name)
     target = entry.path()
     if entry.url is None:
+        if source is not None:
+            raise UsageError(f"{name}: ships with mien and is taken from no other place; leave out --from {source}")
         return verified(name)
     if source is not None:
         if not _may_be_there(source):
@@ -242,6 +248,8 @@ def _download(url: str, entry: WeightFile, *, progress: Any) -> None:
             pooch.HTTPDownloader(progressbar=progress, timeout=30)(url, str(temporary), None)
         except requests.RequestException as error:
             reason = "no connection" if isinstance(error, requests.ConnectionError) else str(error)
+            if isinstance(error, requests.exceptions.SSLError):  # to requests it is a ConnectionError
+                reason = "its certificate is not trusted; REQUESTS_CA_BUNDLE names a file of those that are"
             raise WeightsError(f"{entry.name}: cannot be downloaded from {url} ({reason}). {by_hand}") from error
         if sha256_of(temporary) != entry.sha256:
             raise WeightsError(f"{entry.name}: {url} gave another file than expected (SHA-256 differs). {by_hand}")

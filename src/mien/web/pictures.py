@@ -49,7 +49,7 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
         detector: schemas.DetectorName = None,
         min_confidence: schemas.MinConfidence = 0.0,
     ) -> JSONResponse:
-        """Send one picture as the body, or one or many as a form. JPEG, PNG, WebP, BMP, TIFF and GIF can be read.
+        """Send one picture as the body, or one or many as a form. JPEG, PNG, WebP, AVIF, BMP, TIFF and GIF can be read.
 
         Those that cannot be used stand under `problems`, and the rest is answered; if none can, the status is 422.
         """

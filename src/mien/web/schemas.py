@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FACE: dict[str, Any] = {
     "box": [183.4, 61.2, 268.9, 170.5],
     "score": 0.93,
+    "landmarks": None,
     "face_probability": None,
     "emotions": {
         "anger": 0.001,
@@ -22,6 +23,7 @@ FACE: dict[str, Any] = {
     "top": "happiness",
     "confidence": 0.981,
     "unsure": False,
+    "present": None,
 }
 PICTURE: dict[str, Any] = {
     "source": "astronaut.jpg",
@@ -79,11 +81,18 @@ class FaceShape(_Shape):
 
     box: list[float] = Field(min_length=4, max_length=4)
     score: float
+    landmarks: list[list[float]] | None = Field(
+        description="Right eye, left eye, nose, right and left corner of the mouth, each x, y in pixels; null: the "
+        "detector gives none."
+    )
     face_probability: float | None
     emotions: dict[str, float]
     top: str
     confidence: float
     unsure: bool | None = Field(description="Whether the answer is too improbable to rely on; null: nobody can say.")
+    present: list[str] | None = Field(
+        description="The emotions that reach the model's thresholds; null: it says one emotion a face."
+    )
 
 
 class PictureShape(_Shape):

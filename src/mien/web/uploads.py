@@ -60,7 +60,7 @@ async def read_uploads(
         given = f"content type {kind!r}" if kind else "no content type"
         raise RefusedError(
             f"{given}: send multipart/form-data with files in the field {field!r}, or one file as the body itself "
-            "(image/*, video/*, application/octet-stream)",
+            f"(image/*, video/*, application/octet-stream); with curl: -F {field}=@FILE",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
     parser = MultiPartParser if on_disk else _InMemory

@@ -86,3 +86,9 @@ def test_a_binary_file_is_no_csv(tmp_path: Path, faces, read) -> None:
     (tmp_path / "fer2013.csv").write_bytes(faces[0].image)
     with pytest.raises(DataError, match=r"cannot be read as CSV|column 'emotion' is missing"):
         read("fer2013-csv", tmp_path)
+
+
+def test_kaggles_file_without_splits_is_known(tmp_path: Path, faces, read) -> None:
+    path = write_csv(tmp_path / "train.csv", [row[:2] for row in csv_rows(faces[:2])])
+    with pytest.raises(DataError, match=r"which has no splits; take fer2013\.csv or icml_face_data\.csv"):
+        read("fer2013-csv", path)

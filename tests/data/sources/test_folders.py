@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from mien.data.export_folders import export_folders
+from mien.data.table import open_table
+from mien.data.writing import write_table
 from mien.errors import DataError, UsageError
 from mien.labels import FER7, FERPLUS8
 from tests.data.sources.layouts_on_disk import put
@@ -129,3 +132,32 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, pngs, read, monkeypatch) 
 def test_faces_and_emotions_do_not_go_together(tmp_path: Path, pngs, read) -> None:
     with pytest.raises(UsageError, match="no label set holds face, happiness together"):
         read("folders", put(tmp_path, ["faces/1.png", "happy/2.png"], pngs))
+
+
+def test_classes_of_ones_own(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path / "data", ["train/Bored/1.png", "train/happy/2.png", "test/Bored/3.png"], pngs)
+    meta, records, problems = read("folders", tmp_path / "data", own_classes=True)
+    assert (meta.label_set.name, meta.label_set.labels, len(problems)) == ("own", ("Bored", "happiness"), 0)
+    assert [(record.label, record.split) for record in records] == [
+        ("Bored", "test"),
+        ("Bored", "train"),
+        ("happiness", "train"),
+    ]
+    _, records, problems = read("folders", tmp_path / "data")
+    assert [record.label for record in records] == ["happiness"]
+    assert set(problems.counts) == {"is no class that mien knows"}
+
+
+def test_exported_classes_of_ones_own_come_back(tmp_path: Path, pngs, read) -> None:
+    meta, records, _ = read("folders", put(tmp_path / "data", ["Bored/1.png", "happy/2.png"], pngs), own_classes=True)
+    write_table(tmp_path / "table.parquet", meta, records)
+    export_folders(open_table(tmp_path / "table.parquet"), tmp_path / "folders")
+    again, rows, problems = read("folders", tmp_path / "folders")
+    assert (again.label_set, len(problems)) == (meta.label_set, 0)
+    assert sorted(row.label for row in rows) == ["Bored", "happiness"]
+
+
+def test_what_the_folders_of_splits_hold_is_named(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["train/1/1.png", "test/bored/2.png", "notes/3.png"], pngs)
+    with pytest.raises(DataError, match=r"but notes, test/bored, train/1; .* with --own-classes"):
+        read("folders", tmp_path)

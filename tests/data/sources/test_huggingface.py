@@ -113,3 +113,14 @@ def test_a_hub_that_cannot_be_reached(monkeypatch, read) -> None:
         DataError, match=r"owner/name: cannot be loaded as a dataset \(ConnectionError: Couldn't reach the"
     ):
         read("huggingface", Path("owner/name"))
+
+
+def test_a_csv_file_of_names_and_classes_beside_the_pictures(tmp_path: Path, faces, read) -> None:
+    folder = tmp_path / "data" / "train"
+    folder.mkdir(parents=True)
+    for number, face in enumerate(faces[:2]):
+        (folder / f"{number}.png").write_bytes(face.image)
+    (folder / "metadata.csv").write_text("file_name,label\n0.png,happy\n1.png,sad\n")
+    _, records, problems = read("huggingface", tmp_path / "data")
+    assert [(record.label, record.split) for record in records] == [("happiness", "train"), ("sadness", "train")]
+    assert not problems.found

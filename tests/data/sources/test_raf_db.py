@@ -90,3 +90,21 @@ def test_pictures_are_what_they_were(raf_db: Path, read, pngs) -> None:
     decoded = read_picture(read("raf-db", raf_db)[1][0].image).astype(int)
     original = cv2.resize(read_picture(pngs[0]), (100, 100)).astype(int)
     assert np.abs(decoded - original).mean() < 5
+
+
+def test_copies_with_a_folder_for_each_code(tmp_path: Path, pngs, read) -> None:
+    names = [f"{split}/{code}/{split}_{code:05d}_aligned.jpg" for split in ("test", "train") for code in range(1, 8)]
+    put(tmp_path / "DATASET", names, [aligned_jpeg(png) for png in pngs[:14]])
+    (tmp_path / "train_labels.csv").write_text("image,label\n")
+    for place, before in ((tmp_path, "DATASET/"), (tmp_path / "DATASET", "")):
+        meta, records, problems = read("raf-db", place)
+        assert (meta.label_set, len(problems)) == (RAF7, 0)
+        assert [record.label for record in records] == [*RAF7.labels, *RAF7.labels]
+        assert [record.split for record in records] == ["test"] * 7 + ["train"] * 7
+        assert records[0].path == f"{before}test/1/test_00001_aligned.jpg"
+
+
+def test_folders_of_other_codes_are_another_dataset(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["train/0/1.png", "train/1/2.png"], pngs)
+    with pytest.raises(DataError, match="RAF-DB's codes are 1 to 7, so this is another dataset"):
+        read("raf-db", tmp_path)

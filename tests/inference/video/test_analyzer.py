@@ -131,6 +131,17 @@ def test_the_models_verdict_on_frames_and_on_labels(film):
     assert mien.FrameResult.from_dict(results[0].to_dict()).faces[0].label_unsure
 
 
+def test_a_frame_comes_back_from_plain_types(film):
+    analyzer = mien.Analyzer(detector="haar", labels="multilabel8")
+    (result,) = VideoAnalyzer(analyzer).step(film[:1])
+    (face,) = result
+    points = np.arange(10, dtype=np.float32).reshape(5, 2)
+    marked = dataclasses.replace(face, face=dataclasses.replace(face.face, landmarks=points))
+    (again,) = mien.FrameResult.from_dict(dataclasses.replace(result, faces=(marked,)).to_dict())
+    assert np.array_equal(again.face.landmarks, points)
+    assert again.present == face.present == analyzer.head.present(face.emotions.probabilities)
+
+
 def test_a_film_of_two_clocks_has_the_events_of_both(analyzer, film):
     # Two recordings joined into one file: the second one's times begin at 0 again.
     times = [60 + time_s for _, time_s in film[:20]] + [time_s for _, time_s in film[:20]]

@@ -52,6 +52,45 @@ def test_a_face_far_away_is_somebody_else():
     assert follow([[face(0, 0)], [face(300, 0)]], [0, 0.04]) == [[1], [2]]
 
 
+@pytest.mark.parametrize(("off", "ids"), [(25, [1]), (30, [2])])
+def test_a_face_belongs_to_a_track_that_it_overlaps_by_three_tenths(off, ids):
+    assert follow([[face(0, 0)], [face(off, 0)]], [0, 0.04]) == [[1], ids]  # 25 of 75 pixels are shared, 20 of 80
+
+
+def moved_right(speed):
+    """A tracker whose one face has moved to the right for a second, ready for the next frame."""
+    tracker = Tracker(max_gap_s=1.0)
+    for step in range(26):
+        tracker.predict(step / 25)
+        seen = [face(100 + speed * step / 25, 100)]
+        tracker.place(seen, tracker.match(seen))
+    tracker.predict(26 / 25)
+    return tracker, 100 + speed * 26 / 25
+
+
+def test_of_faces_that_overlap_alike_the_one_in_the_direction_of_movement_is_taken():
+    tracker, x = moved_right(100)
+    beside, ahead = face(x, 110), face(x + 10, 100)
+    assert tracker.match([beside, ahead]) == [None, 1]
+    assert tracker.match([ahead, beside]) == [1, None]
+
+
+def test_a_face_that_turns_back_is_not_held_off():
+    tracker, x = moved_right(40)
+    back, beside = face(x - 12, 100), face(x - 5, 110)  # 61 and 56 % of what is expected
+    assert tracker.match([beside, back]) == [None, 1]
+
+
+def test_after_it_was_hidden_a_face_has_the_speed_of_the_straight_way():
+    tracker, x = moved_right(100)
+    tracker.place([], [])
+    tracker.predict(1.6)
+    (number,) = tracker.match([face(x, 100)])
+    tracker.place([face(x, 100)], [number])
+    assert number == 1
+    assert abs(tracker.tracks[0].motion.velocity[0]) < 25  # it has moved by 4 pixels in 0.6 s
+
+
 def test_time_counts_not_frames():
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.choice([0.005, 0.2], 60))

@@ -43,7 +43,7 @@ LAYOUTS = {
         Layout("fer2013-parquet", "FER-2013 with FER+ votes as one Parquet file", open_fer2013_parquet),
         Layout("folders", "a folder a class (angry, happiness, ...), with or without train/test above", open_folders),
         Layout("prefixed", "flat files named by class code: an_0.jpg, ha_12.png", open_prefixed),
-        Layout("raf-db", "RAF-DB: list_patition_label.txt and aligned pictures", open_raf_db),
+        Layout("raf-db", "RAF-DB: list_patition_label.txt and aligned pictures, or train/1 to test/7", open_raf_db),
         Layout("raf-ml", "RAF-ML: distribution.txt, partition_label.txt and aligned pictures", open_raf_ml),
         Layout("ck+", "CK+: a folder a class, contempt included; subjects from the file names", open_ck_plus),
         Layout("face-or-other", "a folder faces and a folder other, or SOURCE and --other", open_face_or_other),

@@ -79,6 +79,11 @@ def check_header(file: Path, needed: tuple[str, ...]) -> None:
     """
     header = list(next(open_csv(file)))
     missing = [name for name in needed if name not in header]
+    if missing == ["Usage"]:
+        raise DataError(
+            f"{file}: column 'Usage' is missing, as in Kaggle's train.csv, which has no splits; take fer2013.csv or "
+            "icml_face_data.csv of the same download"
+        )
     if missing:
         raise DataError(
             f"{file}: column {missing[0]!r} is missing; needed are {', '.join(needed)}, there are "

@@ -3,14 +3,15 @@
     DATA/train/happy/1.png    DATA/test/sad/2.png        splits, then classes
     DATA/happiness/1.png      DATA/Sadness/2.png         classes only; the split is "all"
 
-Class names are taken in every spelling of `mien.labels.LABEL_SPELLINGS`; a folder ``unlabelled`` holds pictures without
+Class names are taken in every spelling of `mien.labels.LABEL_SPELLINGS`, and with `SourceOptions.own_classes` other
+names as they are; a folder ``unlabelled`` holds pictures without
 a label. When `mien data export` made the folders, what they cannot hold of a table (order, votes, subjects, names)
 lies beside them in ``mien-rows.parquet`` and is read again, so that table -> folders -> table loses nothing. The folder
 in which a picture stands decides its label and split: who moves a picture corrects it.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from mien.data.sources.source import (
 )
 from mien.data.table import Table, open_table
 from mien.errors import DataError
-from mien.labels import smallest_label_set, spelled_label
+from mien.labels import LabelSet, smallest_label_set, spelled_label
 
 LICENSE = "unknown; say it with --license"
 
@@ -59,35 +60,48 @@ def open_folders(path: Path, options: SourceOptions, problems: Problems, *, deep
 
     Args:
         path: the folder that holds them, or the folders of the splits.
-        options: nothing of it is used.
+        options: `own_classes`, to take folders with other names for classes too.
         problems: collects unknown folders, broken pictures, and pictures that lie beside or below the class folders.
         deep: whether pictures in folders below the class folders are taken, too.
 
     Raises:
         DataError: no such folder, or no class folder in it.
     """
-    del options
     need_folder(path, "folders")
     rows = open_table(path / SIDECAR) if (path / SIDECAR).is_file() else None
+    known = () if rows is None else rows.meta.label_set.labels
+
+    def label_of(name: str) -> str | None:
+        return name if name in known else spelled_label(name) or (name if options.own_classes else None)
+
+    splits = () if rows is None else rows.split_counts()
     files = [
         (folder, picture)
-        for folder in class_folders(path, problems, splits=() if rows is None else rows.split_counts())
+        for folder in class_folders(path, problems, splits=splits, label_of=label_of)
         for picture in picture_files(folder.path, problems, deeper="taken" if deep else "left out")
     ]
     if rows is not None:
         return Source(rows.meta, rows.count, _exported(rows, files, problems))
-    labels = smallest_label_set(folder.label for folder, _ in files if folder.label)
+    found = {folder.label for folder, _ in files if folder.label}
+    labels = LabelSet("own", tuple(sorted(found))) if options.own_classes else smallest_label_set(found)
     meta = TableMeta(label_set=labels, license=LICENSE, layout="folders")
     return Source(meta, len(files), _records(path, files, problems))
 
 
-def class_folders(path: Path, problems: Problems, *, splits: Collection[str] = ()) -> list[ClassFolder]:
+def class_folders(
+    path: Path,
+    problems: Problems,
+    *,
+    splits: Collection[str] = (),
+    label_of: Callable[[str], str | None] = spelled_label,
+) -> list[ClassFolder]:
     """Return the class folders below a folder; folders with other names, and loose pictures, are problems.
 
     Args:
         path: the folder that holds them, or the folders of the splits.
         problems: collects what is neither.
         splits: names of splits besides those that everybody uses.
+        label_of: gives the class that a folder's name stands for, None where it stands for none.
 
     Raises:
         DataError: there is none.
@@ -96,16 +110,15 @@ def class_folders(path: Path, problems: Problems, *, splits: Collection[str] = (
     for entry in subfolders(path):
         split = entry.name if entry.name in splits else split_of(entry.name)
         if split is None:
-            found += _class_folder(entry, UNSPLIT, problems)
+            found += _class_folder(entry, UNSPLIT, problems, label_of)
             continue
         note_loose(entry, problems)
         for inner in subfolders(entry):
-            found += _class_folder(inner, split, problems)
+            found += _class_folder(inner, split, problems, label_of)
     if not found:
-        names = ", ".join(entry.name for entry in subfolders(path)[:10]) or "no folders"
         raise DataError(
-            f"{path}: holds no class folder such as angry or happiness, but {names}; "
-            "give the folder that holds the class folders, or choose another --layout"
+            f"{path}: holds no class folder such as angry or happiness, but {_folder_names(path)}; give the folder "
+            "that holds the class folders, take others as classes with --own-classes, or choose another --layout"
         )
     note_loose(path, problems)
     return found
@@ -116,10 +129,20 @@ def count_pictures(folder: Path) -> int:
     return sum(entry.is_file() for entry in folder.rglob("*"))
 
 
-def _class_folder(folder: Path, split: str, problems: Problems) -> list[ClassFolder]:
+def _folder_names(path: Path) -> str:
+    names = []
+    for entry in subfolders(path):
+        inner = subfolders(entry) if split_of(entry.name) else []
+        names += [f"{entry.name}/{folder.name}" for folder in inner] or [entry.name]
+    return ", ".join(names[:10]) or "no folders"
+
+
+def _class_folder(
+    folder: Path, split: str, problems: Problems, label_of: Callable[[str], str | None]
+) -> list[ClassFolder]:
     if folder.name.casefold() == UNLABELLED:
         return [ClassFolder(folder, None, split)]
-    label = spelled_label(folder.name)
+    label = label_of(folder.name)
     if label is None:
         problems.add(str(folder), "is no class that mien knows", f"{count_pictures(folder)} files")
         return []

@@ -18,6 +18,9 @@ from mien.labels import smallest_label_set, spelled_label
 
 LABEL_COLUMNS = ("label", "labels", "emotion", "expression", "category")
 
+TEXT = ("string", "large_string")
+"""The types of text; an image folder's metadata.csv gives the second."""
+
 
 def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> Source:
     """Open a dataset of Hugging Face.
@@ -84,7 +87,7 @@ def _image_column(features: Mapping[str, Any], path: Path) -> str:
 
 def _label_column(features: Mapping[str, Any], path: Path) -> str:
     for name in LABEL_COLUMNS:
-        if name in features and (_class_names(features[name]) or getattr(features[name], "dtype", "") == "string"):
+        if name in features and (_class_names(features[name]) or getattr(features[name], "dtype", "") in TEXT):
             return name
     raise DataError(
         f"{path}: has no column of class names (ClassLabel or text) called {', '.join(LABEL_COLUMNS)}; its columns are "

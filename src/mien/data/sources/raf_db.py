@@ -3,6 +3,10 @@
     basic/EmoLabel/list_patition_label.txt    a line a picture: train_00001.jpg 5
     basic/Image/aligned/train_00001_aligned.jpg
 
+or, as copies of it go round, a folder for each code within those of the splits:
+
+    DATASET/train/5/train_00001_aligned.jpg
+
 The file is spelled "patition" by its authors. Codes are 1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger,
 7 neutral; the picture's name says train or test. Source: Li, Deng & Du 2017, "Reliable Crowdsourcing and Deep
 Locality-Preserving Learning for Expression Recognition in the Wild" (CVPR), and the readme that comes with the data
@@ -14,7 +18,15 @@ from pathlib import Path
 
 from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta
-from mien.data.sources.source import Source, SourceOptions, need_folder, split_of, usable_picture
+from mien.data.sources.source import (
+    Source,
+    SourceOptions,
+    need_folder,
+    picture_files,
+    split_of,
+    subfolders,
+    usable_picture,
+)
 from mien.errors import DataError
 from mien.labels import RAF7
 
@@ -27,20 +39,53 @@ def open_raf_db(path: Path, options: SourceOptions, problems: Problems) -> Sourc
     """Open RAF-DB.
 
     Args:
-        path: the folder ``basic``, the folder around it, or any that holds the label file and the aligned pictures.
+        path: the folder ``basic``, the folder around it, or any that holds the label file and the aligned pictures, or
+            the folders of the splits with one for each code.
         options: nothing of it is used.
         problems: collects lines that cannot be used, and pictures that are missing or broken.
 
     Raises:
-        DataError: no such folder, or the label file or the folder of pictures is not in it.
+        DataError: no such folder, or the label file or the folder of pictures is not in it; or folders of other codes.
     """
     del options
     need_folder(path, "raf-db")
+    meta = TableMeta(label_set=RAF7, license=LICENSE, layout="raf-db")
+    coded = [] if _has_label_file(path) else _coded_pictures(path, problems)
+    if coded:
+        return Source(meta, len(coded), _records_by_folder(path, coded, problems))
     labels = find_below(path, LABEL_FILES, layout="raf-db")
     pictures = aligned_folder(path, layout="raf-db")
     lines = label_lines(labels)
-    meta = TableMeta(label_set=RAF7, license=LICENSE, layout="raf-db")
     return Source(meta, len(lines), _records(lines, labels, pictures, problems))
+
+
+def _has_label_file(root: Path) -> bool:
+    return any(True for name in LABEL_FILES for _ in root.rglob(name))
+
+
+def _coded_pictures(root: Path, problems: Problems) -> list[tuple[str, int, Path]]:
+    # (split, code, picture) of train/5/..., in the folder itself or in one within it.
+    found = []
+    for parent in (root, *subfolders(root)):
+        for folder in subfolders(parent):
+            split = split_of(folder.name)
+            coded = [inner for inner in subfolders(folder) if inner.name.isdecimal()] if split else []
+            for inner in coded:
+                if not 1 <= int(inner.name) <= len(RAF7):
+                    raise DataError(
+                        f"{inner}: RAF-DB's codes are 1 to {len(RAF7)}, so this is another dataset; call its folders "
+                        "by their classes and take --layout folders"
+                    )
+                found += [(str(split), int(inner.name), picture) for picture in picture_files(inner, problems)]
+    return found
+
+
+def _records_by_folder(root: Path, coded: list[tuple[str, int, Path]], problems: Problems) -> Iterator[Record]:
+    for split, code, picture in coded:
+        content = usable_picture(picture, problems)
+        if content is not None:
+            name = picture.relative_to(root).as_posix()
+            yield Record(image=content, path=name, label=RAF7.labels[code - 1], split=split, source="raf-db")
 
 
 def find_below(root: Path, names: tuple[str, ...], *, layout: str) -> Path:

@@ -38,6 +38,7 @@ class SourceOptions:
         at_least: how many of ten annotators make an emotion present.
         threshold: share above which an emotion of RAF-ML is present; None for the rule of its authors.
         split: split of a hub dataset, or None for all of them.
+        own_classes: whether folders whose names mien does not know are classes, too, called as they are.
     """
 
     second: Path | None = None
@@ -45,6 +46,7 @@ class SourceOptions:
     at_least: int = 3
     threshold: float | None = None
     split: str | None = None
+    own_classes: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mien.errors import WeightsError, unknown_name
+from mien.errors import RecipeError, WeightsError, unknown_name
 from mien.training.model_recipe import Backbone
 from mien.training.networks.parts import Heads, channels_last
 
@@ -24,6 +24,7 @@ class BackboneNet(nn.Module):
 
     Raises:
         UsageError: timm has no such network.
+        RecipeError: timm cannot make it.
         WeightsError: the pretrained weights cannot be had.
     """
 
@@ -92,7 +93,10 @@ def _backbone(settings: Backbone, *, load: bool) -> nn.Module:
     options: dict[str, Any] = {"num_classes": 0}
     file = Path(settings.pretrained) if isinstance(settings.pretrained, str) else None
     if not load or settings.pretrained is False:
-        return timm.create_model(name, pretrained=False, **options)
+        try:
+            return timm.create_model(name, pretrained=False, **options)
+        except RuntimeError as error:  # a name without its tag, which timm knows, and another tag
+            raise RecipeError(f"model.backbone: timm cannot make {name} ({error}); choose another name") from error
     if file is not None:
         if not file.is_file():
             raise WeightsError(f"{file}: no such file (model.pretrained); give the path of weights for {name}")

@@ -38,6 +38,11 @@ def build_network(recipe: Recipe, *, load: bool = True) -> nn.Module:
                 raise RecipeError(
                     f"model: {len(model.widths)} widths and {len(model.depths)} depths; give each stage one of both"
                 )
+            if isinstance(model, Compact) and 0 in model.depths[1:]:
+                raise RecipeError(
+                    f"model.depths: stage {model.depths.index(0, 1) + 1} of compact has no block to change width and "
+                    "resolution with; give each stage but the first 1 or more"
+                )
             if isinstance(model, Compact):
                 return CompactNet(model, heads, channels=channels)
             return LeanNet(model, heads, channels=channels)

@@ -19,7 +19,7 @@ export function toCsv(items, labels) {
   const columns = [
     "source", ...(timed ? ["frame", "time_s"] : []), "width", "height", "model", timed ? "track_id" : "face",
     "x1", "y1", "x2", "y2", "score", "face_probability", ...(timed ? ["label", "label_confidence", "label_unsure"] : []),
-    "top", "confidence", "unsure", ...labels.map((label) => `p_${label}`),
+    "top", "confidence", "unsure", "present", ...labels.map((label) => `p_${label}`),
     ...(timed ? labels.map((label) => `smoothed_${label}`) : []),
   ];
   const rows = items.flatMap((item) => {
@@ -27,6 +27,7 @@ export function toCsv(items, labels) {
     return faces.map((face, index) => {
       const [x1, y1, x2, y2] = face?.box ?? [];
       const cells = { ...item, ...face, x1, y1, x2, y2, face: face ? index : null };
+      cells.present = face?.present?.join(";");
       for (const label of labels) {
         cells[`p_${label}`] = face?.emotions[label];
         cells[`smoothed_${label}`] = face?.smoothed?.[label];
