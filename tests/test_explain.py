@@ -8,6 +8,7 @@ from mien.explain import (
     Explanation,
     draw_explanations,
     explain_picture,
+    label_of,
     occlusion_maps,
     region_shares,
     rise_maps,
@@ -122,8 +123,13 @@ def test_a_picture_without_a_face_has_no_explanation(analyzer):
 def test_wrong_questions(analyzer, astronaut):
     with pytest.raises(UsageError, match="unknown method 'lime': it is one of rise, occlusion"):
         explain_picture(analyzer, astronaut, method="lime")
-    with pytest.raises(UsageError, match="unknown label of head fer7 'joy'"):
-        explain_picture(analyzer, astronaut, label="joy")
+    for word in ("joke", "contempt"):  # the second is a label of other heads
+        with pytest.raises(UsageError, match=f"unknown label of head fer7 '{word}'"):
+            explain_picture(analyzer, astronaut, label=word)
+
+
+def test_labels_are_known_as_datasets_spell_them(analyzer):
+    assert [label_of(analyzer.head, word) for word in ("happiness", "happy", "Happy")] == ["happiness"] * 3
 
 
 def test_a_crop_is_shown_with_and_without_its_map():

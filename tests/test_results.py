@@ -69,6 +69,13 @@ def test_numbers_of_numpy_are_json_too():
     assert json.loads(json.dumps(content))["box"] == [1.5, 2, 5, 8]
 
 
+def test_a_result_reads_like_a_sequence_of_faces():
+    assert list(RESULT) == [RESULT[0], RESULT[-1]] == list(RESULT.faces)
+    assert len(RESULT) == 2
+    with pytest.raises(IndexError):
+        RESULT[2]
+
+
 def test_an_unsure_answer_says_so():
     unsure = dataclasses.replace(FACE, unsure=True)
     assert unsure.to_dict()["unsure"] is True

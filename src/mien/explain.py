@@ -22,7 +22,8 @@ from mien.errors import unknown_name
 from mien.inference.analyzer import Analyzer
 from mien.inference.crops import crop_faces, crop_transform, region_of
 from mien.inference.image import PictureSource
-from mien.model_card import CropSpec
+from mien.labels import spelled_label
+from mien.model_card import CropSpec, Head
 from mien.results import Face, ImageResult
 
 Maps = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]
@@ -75,7 +76,7 @@ def explain_picture(
         analyzer: finds and scores.
         source: as in `mien.Analyzer.analyze`.
         method: ``"rise"`` (500 passes a face), ``"occlusion"`` (196), or a function that makes the maps.
-        label: explain this one; None explains the most probable one of each face.
+        label: explain this one, in any spelling that `label_of` knows; None explains the most probable one of each.
         on_step: called after each face with the number of those done and of all, for a progress bar.
 
     Returns:
@@ -88,13 +89,12 @@ def explain_picture(
     if method not in METHODS and not callable(method):
         raise unknown_name("method", method, METHODS)
     labels = analyzer.head.labels
-    if label is not None and label not in labels:
-        raise unknown_name(f"label of head {analyzer.head.name}", label, labels)
+    asked = None if label is None else label_of(analyzer.head, label)
     picture = analyzer.read(source)
     result = analyzer.analyze(source)
     faces = [found.face for found in result]
     crops = crop_faces(picture, faces, analyzer.card.crop)
-    named = [label or found.emotions.top for found in result]
+    named = [asked or found.emotions.top for found in result]
     codes = np.array([labels.index(name) for name in named], np.int64)
     found = []
     for number, face in enumerate(faces):
@@ -151,6 +151,18 @@ def rise_maps(
     for number, left in enumerate(_covered(score, crops, codes, drawn, fill=black)):
         maps[number] = np.tensordot(left - left.mean(), drawn, axes=1)
     return np.asarray(maps / drawn.sum(axis=0), np.float32)
+
+
+def label_of(head: Head, word: str) -> str:
+    """Return the label of a head that a word stands for: itself, or as datasets spell it (``"happy"``).
+
+    Raises:
+        UsageError: the head has no such label.
+    """
+    label = word if word in head.labels else spelled_label(word)
+    if label not in head.labels:
+        raise unknown_name(f"label of head {head.name}", word, head.labels)
+    return label
 
 
 def draw_explanations(

@@ -152,7 +152,7 @@ class FaceResult:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """All faces of one picture; iterating gives its faces. A picture without a face has an empty result.
+    """All faces of one picture, a sequence of them. A picture without a face has an empty result.
 
     Attributes:
         faces: in reading order of the detector, the surest first.
@@ -173,6 +173,9 @@ class ImageResult:
 
     def __len__(self) -> int:
         return len(self.faces)
+
+    def __getitem__(self, index: int) -> FaceResult:
+        return self.faces[index]
 
     def at_least(self, confidence: float) -> "ImageResult":
         """Return the same result without the faces whose most probable emotion is less probable than this, 0 to 1."""

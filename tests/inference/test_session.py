@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from mien.errors import WeightsError
+from mien.errors import UsageError, WeightsError
 from mien.inference.session import BATCH, Session
 from mien.inference.weights import emotion_model, sha256_of
 from mien.model_card import CARD_KEY
@@ -90,3 +90,8 @@ def test_a_file_that_takes_one_crop_at_a_time_is_refused(tmp_path):
     onnx.save(model, tmp_path / "own.onnx")
     with pytest.raises(WeightsError, match=r"takes tensor\(uint8\) \[1, 1, 48, 48\], but its card says uint8 \['n', "):
         Session(tmp_path / "own.onnx")
+
+
+def test_fewer_threads_than_none():
+    with pytest.raises(UsageError, match="threads is -1: give 0"):
+        Session(emotion_model("mien-nano"), threads=-1)

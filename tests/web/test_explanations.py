@@ -36,7 +36,7 @@ def test_another_label_can_be_asked_for(client, photo):
     [
         ("face=1", None, 400, "face 1: 1 faces were found"),
         ("face=-1", None, 422, "face"),
-        ("label=joy", None, 400, "unknown label"),
+        ("label=joke", None, 400, "unknown label"),
         ("", b"rubbish", 422, "the picture: is not a picture"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mien.errors import WeightsError
+from mien.errors import UsageError, WeightsError
 from mien.model_card import CARD_KEY, ModelCard
 
 BATCH = 256
@@ -23,10 +23,13 @@ class Session:
         threads: CPU threads for one call; 0 takes one per core.
 
     Raises:
+        UsageError: fewer threads than none.
         WeightsError: the file cannot be opened, carries no card, or is another network than its card says.
     """
 
     def __init__(self, file: Path, *, threads: int = 0) -> None:
+        if threads < 0:
+            raise UsageError(f"threads is {threads}: give 0 (one per core) or more")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

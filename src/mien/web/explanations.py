@@ -9,8 +9,8 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse
 
-from mien.errors import MienError, PictureError, UsageError, unknown_name
-from mien.explain import rise_maps
+from mien.errors import MienError, PictureError, UsageError
+from mien.explain import label_of, rise_maps
 from mien.inference.analyzer import Analyzer
 from mien.inference.crops import crop_faces, crop_transform
 from mien.inference.image import describe
@@ -96,12 +96,9 @@ def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str |
     if number >= len(result):
         raise UsageError(f"face {number}: {len(result)} faces were found, counted from 0; ask for one of them")
     found = result.faces[number]
-    wanted = label or found.emotions.top
-    names = analyzer.head.labels
-    if wanted not in names:
-        raise unknown_name(f"label of head {analyzer.head.name}", wanted, names)
+    wanted = label_of(analyzer.head, label) if label else found.emotions.top
     crops = crop_faces(picture, [found.face], analyzer.card.crop)
-    (heat,) = rise_maps(analyzer.score, crops, np.array([names.index(wanted)]))
+    (heat,) = rise_maps(analyzer.score, crops, np.array([analyzer.head.labels.index(wanted)]))
     most = max(float(np.abs(heat).max()), 1e-9)
     return {
         "face": number,
