@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from mien.data.encoding import encode_png
@@ -15,7 +15,8 @@ from mien.model_card import FER2013_CROP
 
 REPOSITORY = Path(__file__).parent.parent
 
-settings.register_profile("mien", deadline=None)  # how long an example takes says nothing on a machine that is busy
+# How long an example takes says nothing on a machine that is busy.
+settings.register_profile("mien", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mien")
 
 

@@ -106,6 +106,10 @@ class Emotions(Mapping[str, float]):
         return [label for label in self.labels if self[label] >= threshold]
 
 
+BOX_COLUMNS = ("x1", "y1", "x2", "y2", "score", "face_probability")
+ANSWER_COLUMNS = ("top", "confidence", "unsure", "present")
+
+
 @dataclass(frozen=True)
 class FaceResult:
     """A face and the emotions that it shows.
@@ -144,10 +148,18 @@ class FaceResult:
             "present": None if self.present is None else list(self.present),
         }
 
-    @property
-    def present_cell(self) -> str | None:
-        """`present` in one cell of a table: ``"happiness;surprise"``."""
-        return None if self.present is None else ";".join(self.present)
+    def box_cells(self) -> dict[str, Any]:
+        """Return the columns of a table that say where the face is, `BOX_COLUMNS`."""
+        box = self.face.box
+        return dict(
+            zip(BOX_COLUMNS, (box.x1, box.y1, box.x2, box.y2, self.face.score, self.face_probability), strict=True)
+        )
+
+    def answer_cells(self) -> dict[str, Any]:
+        """Return the columns of a table that say what it shows, `ANSWER_COLUMNS` and ``p_<label>`` for each emotion."""
+        present = None if self.present is None else ";".join(self.present)
+        cells = (self.emotions.top, self.emotions.confidence, self.unsure, present)
+        return dict(zip(ANSWER_COLUMNS, cells, strict=True)) | {f"p_{label}": p for label, p in self.emotions.items()}
 
 
 @dataclass(frozen=True)
@@ -200,37 +212,8 @@ class ImageResult:
         """
         picture = {"source": self.source, "width": self.width, "height": self.height, "model": self.model}
         if not self.faces:
-            return [picture | dict.fromkeys(_FACE_COLUMNS)]
+            return [picture | dict.fromkeys(("face", *BOX_COLUMNS, *ANSWER_COLUMNS))]
         return [
-            picture
-            | {
-                "face": index,
-                "x1": found.face.box.x1,
-                "y1": found.face.box.y1,
-                "x2": found.face.box.x2,
-                "y2": found.face.box.y2,
-                "score": found.face.score,
-                "face_probability": found.face_probability,
-                "top": found.emotions.top,
-                "confidence": found.emotions.confidence,
-                "unsure": found.unsure,
-                "present": found.present_cell,
-            }
-            | {f"p_{label}": value for label, value in found.emotions.items()}
+            picture | {"face": index} | found.box_cells() | found.answer_cells()
             for index, found in enumerate(self.faces)
         ]
-
-
-_FACE_COLUMNS = (
-    "face",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "score",
-    "face_probability",
-    "top",
-    "confidence",
-    "unsure",
-    "present",
-)

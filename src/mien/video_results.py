@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.results import Box, Emotions, Face, FaceResult
+from mien.results import ANSWER_COLUMNS, BOX_COLUMNS, Box, Emotions, Face, FaceResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,45 +186,18 @@ class FrameResult:
             return [frame | dict.fromkeys(_FACE_COLUMNS)]
         return [
             frame
-            | {
-                "track_id": found.track_id,
-                "x1": found.face.box.x1,
-                "y1": found.face.box.y1,
-                "x2": found.face.box.x2,
-                "y2": found.face.box.y2,
-                "score": found.face.score,
-                "face_probability": found.face_probability,
-                "label": found.label,
-                "label_confidence": found.confidence,
-                "label_unsure": found.label_unsure,
-                "top": found.emotions.top,
-                "confidence": found.emotions.confidence,
-                "unsure": found.unsure,
-                "present": found.present_cell,
-            }
-            | {f"p_{label}": value for label, value in found.emotions.items()}
+            | {"track_id": found.track_id}
+            | found.box_cells()
+            | dict(zip(_LABEL_COLUMNS, (found.label, found.confidence, found.label_unsure), strict=True))
+            | found.answer_cells()
             | {f"smoothed_{label}": value for label, value in found.smoothed.items()}
             for found in self.faces
         ]
 
 
 _FRAME_COLUMNS = ("source", "frame", "time_s", "width", "height", "model")
-_FACE_COLUMNS = (
-    "track_id",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "score",
-    "face_probability",
-    "label",
-    "label_confidence",
-    "label_unsure",
-    "top",
-    "confidence",
-    "unsure",
-    "present",
-)
+_LABEL_COLUMNS = ("label", "label_confidence", "label_unsure")
+_FACE_COLUMNS = ("track_id", *BOX_COLUMNS, *_LABEL_COLUMNS, *ANSWER_COLUMNS)
 
 
 def table_columns(labels: Sequence[str]) -> tuple[str, ...]:

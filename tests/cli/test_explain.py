@@ -41,7 +41,7 @@ def test_an_unsure_answer_is_called_so(mien, astronaut, tmp_path, monkeypatch):
         (("--method", "grad-cam"), "--method grad-cam and --run DIR belong together"),
         (("--run", "runs/x"), "--method grad-cam and --run DIR belong together"),
         (("--output", "why.txt"), "a picture is saved as .png, .jpg or .webp"),
-        (("--label", "joy", "-d", "haar"), "unknown label of head fer7 'joy'"),
+        (("--label", "joke", "-d", "haar"), "unknown label of head fer7 'joke'"),
     ],
 )
 def test_wrong_questions_are_one_line(mien, astronaut, tmp_path, monkeypatch, words, message):

@@ -140,7 +140,7 @@ def test_boxes_are_moved_by_multiples_of_the_error(session, drawn_samples, monke
     for times, each in zip(SPREADS, moved, strict=True):
         across, down, width = each.T
         assert (across / 2 / 48).std() == pytest.approx(times * 0.05 * np.exp(-0.2), rel=0.3)
-        assert down == pytest.approx(np.full(64, down[0]), abs=0.5)  # the box is not quite in the middle of its crop
+        assert down == pytest.approx(np.full(64, down[0]), abs=1)  # the box is not quite in the middle of its crop
         assert np.log(width).std() == pytest.approx(times * 0.1, rel=0.3)
 
 
