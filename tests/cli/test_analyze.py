@@ -226,6 +226,10 @@ def test_a_face_with_several_emotions_and_one_with_none(mien, astronaut, monkeyp
     words, present = analyze(0.001, 0.5, *[1.0] * 6)
     assert "happiness, neutral" in words  # the most probable first, in the table in the order of the labels
     assert present == ["neutral;happiness"]
+    words, _ = analyze(0.001, 1.0, *[1.0] * 6)
+    (line,) = [line for line in words.splitlines() if line.startswith("astronaut")]
+    assert line.split()[2] == "neutral"  # which alone reaches its threshold, though happiness is more probable
+    assert (line.count("neutral"), line.count("happiness")) == (1, 1)
     words, present = analyze(*[1.0] * 8)
     assert " none " in words
     assert present == [""]

@@ -232,7 +232,7 @@ def _report(analyzer: "Analyzer", done: _Done, output: Path | None, annotate: Pa
             # One emotion, or of several all over their thresholds, the most probable first.
             ranked = found.emotions.ranked()
             shown = ranked[:1] if found.present is None else [pair for pair in ranked if pair[0] in found.present]
-            others = ranked[len(shown) :][:NEXT]
+            others = [pair for pair in ranked if pair not in shown][:NEXT]
             verdict = escape(", ".join(label for label, _ in shown)) or "[dim]none[/]"
             cells = [
                 name if number == 1 else "",
