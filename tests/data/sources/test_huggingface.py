@@ -1,5 +1,6 @@
 """Datasets of Hugging Face in local directories; the hub is not reached in tests."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
