@@ -139,7 +139,7 @@ def work(
             recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)
             try:
                 for name in films:
-                    with _one_of(films, name, done):
+                    with _one_of(films, done):
                         film = open_film(name, rate=rate, max_pixels=analyzer.max_pixels)
                         done.films[name] = _record(recorder, film, films, copies.get(name), plots.get(name))
             except Stopped:
@@ -169,14 +169,14 @@ def _record(recorder: Recorder, film: Film, films: Sequence[str], copy: Path | N
 
 
 @contextmanager
-def _one_of(films: Sequence[str], name: str, done: Done) -> Iterator[None]:
+def _one_of(films: Sequence[str], done: Done) -> Iterator[None]:
     # One bad film among many: the rest is kept.
     try:
         yield
     except OutputError:
         raise
     except MienError as error:
-        if len(films) == 1 and name not in done.films and isinstance(error, UsageError):
+        if len(films) == 1 and isinstance(error, UsageError):
             raise
         done.failures.append(str(error))
 
