@@ -23,10 +23,24 @@ CPUS = {"vnni": "CPU with VNNI", "none": "CPU without VNNI"}
 NOT_MEASURED = "not measured"
 
 
-def read(name: str) -> list[dict[str, str]]:
-    """Return the rows of a results file."""
+FILES = {entry.name: entry.sha256 for entry in CATALOGUE}
+"""The SHA-256 of what ships, by name."""
+
+
+def read(name: str, *, ships: bool = True) -> list[dict[str, str]]:
+    """Return the rows of a results file.
+
+    Args:
+        name: of the file, without its ending.
+        ships: whether rows that name a shipped model must be of the very file that ships; if not, this ends.
+    """
     with (RESULTS / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    for row in rows if ships else ():
+        model = row.get("model") or row.get("peer", "")
+        if row.get("sha256") != FILES.get(model, row.get("sha256")):
+            sys.exit(f"{name}.csv: its {model} is not the file that ships: measure it again")
+    return rows
 
 
 def table(heading: list[str], rows: list[list[str]]) -> str:
@@ -87,9 +101,9 @@ def models() -> str:
 HEADLINE = ("`fer7`", "its top 3", "`ferplus8`, majority", "`multilabel8`, macro-F1")
 
 
-def headline(measured: str) -> list[str]:
+def headline(measured: str, *, ships: bool = True) -> list[str]:
     """The figures of one model that its users ask for first."""
-    scores = {(row["head"], row["truth"]): row for row in read(f"accuracy_{measured}")}
+    scores = {(row["head"], row["truth"]): row for row in read(f"accuracy_{measured}", ships=ships)}
     seven, votes = scores["fer7", "label"], scores["ferplus8", "majority"]
     several = scores.get(("multilabel8", "3 votes"))
     return [
@@ -106,8 +120,9 @@ def seeds() -> str:
     for again in sorted(path.stem.removeprefix("accuracy_") for path in RESULTS.glob("accuracy_*_seed2*.csv")):
         model, _, how = again.partition("_seed2")
         for measured, said in ((model, "ships"), (again, f"seed 2, by `{model}{how}`" if how else "seed 2")):
-            gate_head = percent(read(f"face_{measured}")[0], "balanced_accuracy")
-            cells.append([f"`{model}`", said, *headline(measured), gate_head])
+            ships = measured == model
+            gate_head = percent(read(f"face_{measured}", ships=ships)[0], "balanced_accuracy")
+            cells.append([f"`{model}`", said, *headline(measured, ships=ships), gate_head])
     return table(["recipe", "", *HEADLINE, "`face`, balanced"], cells)
 
 
@@ -143,9 +158,8 @@ def speed() -> str:
 
 def speeds() -> dict[str, list[dict[str, str]]]:
     """What `speed.py` measured of the files that ship, by what the CPU multiplies int8 with."""
-    shipped = {entry.sha256 for entry in CATALOGUE}
-    measured = {int8_by: read(f"speed_{int8_by}") for int8_by in ("vnni", "none")}
-    return {int8_by: [row for row in rows if row["sha256"] in shipped] for int8_by, rows in measured.items()}
+    measured = {int8_by: read(f"speed_{int8_by}", ships=False) for int8_by in ("vnni", "none")}
+    return {int8_by: [row for row in rows if row["sha256"] in FILES.values()] for int8_by, rows in measured.items()}
 
 
 def size() -> str:
