@@ -87,11 +87,11 @@ def prepare(
     check_table_name(output)
     problems = Problems(strict=strict)
     options = SourceOptions(
-        second=other,
+        other=other,
         rule=rule,
         at_least=at_least,
         threshold=threshold,
-        split=hub_split,
+        hub_split=hub_split,
         own_classes=own_classes,
     )
     preparation = Preparation(

@@ -25,7 +25,7 @@ def test_two_folders_in_one(tmp_path: Path, pngs, read) -> None:
 
 def test_a_table_of_faces_and_the_natural_images(shared: Path, make_table, read) -> None:
     others = shared / "data" / "natural_images.parquet"
-    _, records, problems = read("face-or-other", make_table().path, second=others)
+    _, records, problems = read("face-or-other", make_table().path, other=others)
     labels = [record.label for record in records]
     assert labels.count("face") == 48
     assert labels.count("other") + len(problems) == 6899
@@ -36,7 +36,7 @@ def test_a_table_of_faces_and_the_natural_images(shared: Path, make_table, read)
 def test_two_canonical_tables(tmp_path: Path, faces, make_table, read) -> None:
     table = make_table()
     things = write_table(tmp_path / "things.parquet", table.meta, faces[:5])
-    _, records, _ = read("face-or-other", table.path, second=tmp_path / "things.parquet")
+    _, records, _ = read("face-or-other", table.path, other=tmp_path / "things.parquet")
     assert [record.label for record in records] == ["face"] * 48 + ["other"] * things
     assert open_table(tmp_path / "things.parquet").count == 5
 
@@ -59,15 +59,15 @@ def test_one_of_the_two_is_missing(tmp_path: Path, pngs, shared: Path, read) -> 
     with pytest.raises(DataError, match="holds no folders 'faces' and 'other', but cats, faces"):
         read("face-or-other", tmp_path)
     with pytest.raises(DataError, match="no such folder or Parquet table; give one that holds the other pictures"):
-        read("face-or-other", tmp_path / "faces", second=tmp_path / "none")
+        read("face-or-other", tmp_path / "faces", other=tmp_path / "none")
     with pytest.raises(DataError, match="is neither a folder nor a Parquet table"):
-        read("face-or-other", tmp_path / "faces", second=tmp_path / "cats" / "1.png")
+        read("face-or-other", tmp_path / "faces", other=tmp_path / "cats" / "1.png")
 
 
 def test_rows_without_a_path_are_named_for_their_row(faces, make_table, read) -> None:
     nameless = [replace(face, path=None) for face in faces[:2]]
     table, things = make_table(nameless), make_table(nameless, name="things.parquet")
-    _, records, _ = read("face-or-other", table.path, second=things.path)
+    _, records, _ = read("face-or-other", table.path, other=things.path)
     assert [record.path for record in records] == [
         "row0000000.png",
         "row0000001.png",

@@ -72,7 +72,7 @@ def test_a_picture_that_ferplus_dropped_gets_the_name_of_its_row(folder: Path, f
 
 def test_the_votes_may_lie_elsewhere(folder: Path, faces, read) -> None:
     (folder / "fer2013new.csv").rename(folder / "votes.csv")
-    assert len(read("ferplus", folder / "fer2013.csv", second=folder / "votes.csv")[1]) == len(faces)
+    assert len(read("ferplus", folder / "fer2013.csv", other=folder / "votes.csv")[1]) == len(faces)
     with pytest.raises(DataError, match=r"layout ferplus needs fer2013new\.csv"):
         read("ferplus", folder)
 

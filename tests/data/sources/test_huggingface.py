@@ -43,9 +43,9 @@ def test_class_labels_are_read_by_name_whatever_their_order(tmp_path: Path, face
         ("happiness", "test"),
     ]
     assert [record.image for record in records[:3]] == [face.image for face in faces[:3]]
-    assert len(read("huggingface", tmp_path / "saved", split="test")[1]) == 1
+    assert len(read("huggingface", tmp_path / "saved", hub_split="test")[1]) == 1
     with pytest.raises(DataError, match="has no split 'dev'; there are train, test"):
-        read("huggingface", tmp_path / "saved", split="dev")
+        read("huggingface", tmp_path / "saved", hub_split="dev")
 
 
 def test_class_names_as_text_in_one_saved_dataset(tmp_path: Path, faces, read) -> None:

@@ -34,13 +34,13 @@ def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -
 
     Args:
         path: a folder with the folders ``faces`` and ``other``, or the faces alone.
-        options: `second` holds the other things where `path` is the faces alone.
+        options: `other` holds the other things where `path` is the faces alone.
         problems: collects broken pictures, persons among the other things, and what lies beside the two folders.
 
     Raises:
         DataError: one of the two is missing.
     """
-    if options.second is None:
+    if options.other is None:
         need_folder(path, "face-or-other")
         parts = {spelled_label(folder.name): folder for folder in subfolders(path)}
         faces, others = parts.get("face"), parts.get("other")
@@ -55,7 +55,7 @@ def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -
             if folder not in (faces, others):
                 problems.add(str(folder), "is read neither as the faces nor as the other things")
     else:
-        faces, others = path, options.second
+        faces, others = path, options.other
     meta = TableMeta(label_set=FACE2, license="that of the two sources; say it with --license", layout="face-or-other")
     return Source(meta, None, named_apart(_both(faces, others, problems)))
 

@@ -45,7 +45,7 @@ def open_ferplus(path: Path, options: SourceOptions, problems: Problems) -> Sour
     if options.rule not in RULES:
         raise unknown_name("rule for FER+ labels", options.rule, RULES)
     faces = fer2013_csv.find_file(path, "fer2013.csv", "ferplus")
-    votes = options.second or fer2013_csv.find_file(faces.parent, "fer2013new.csv", "ferplus")
+    votes = options.other or fer2013_csv.find_file(faces.parent, "fer2013new.csv", "ferplus")
     fer2013_csv.check_header(faces, fer2013_csv.COLUMNS)
     fer2013_csv.check_header(votes, COLUMNS)
     total = fer2013_csv.count_lines(faces) - 1

@@ -27,14 +27,14 @@ def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> 
 
     Args:
         path: a local directory, or a name on the hub such as ``owner/name``.
-        options: `split`, where only one is wanted.
+        options: `hub_split`, where only one is wanted.
         problems: collects broken pictures and classes that mien does not know.
 
     Raises:
         MissingExtraError: `datasets` is not installed.
         DataError: nothing can be loaded from there, or it holds no pictures with class names.
     """
-    splits = _load(path, options.split)
+    splits = _load(path, options.hub_split)
     features = next(iter(splits.values())).features
     image, label = _image_column(features, path), _label_column(features, path)
     names = _class_names(features[label])

@@ -1,7 +1,7 @@
 """What every layout is read into, and what the layouts share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -30,23 +30,27 @@ NO_PICTURE = "is not a picture that can be read"
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What some layouts need to know besides where the data lies.
+    """What some layouts need to know besides where the data lies; named as on the command line.
 
     Attributes:
-        second: the second file or folder of a layout that has two: FER+'s votes, the other things of a gate.
+        other: the second file or folder of a layout that has two: FER+'s votes, the other things of a gate.
         rule: what decides FER+'s label: ``"fer2013"``, ``"majority"`` or ``"plurality"``.
         at_least: how many of ten annotators make an emotion present.
         threshold: share above which an emotion of RAF-ML is present; None for the rule of its authors.
-        split: split of a hub dataset, or None for all of them.
+        hub_split: split of a hub dataset, or None for all of them.
         own_classes: whether folders whose names mien does not know are classes, too, called as they are.
     """
 
-    second: Path | None = None
+    other: Path | None = None
     rule: str = "fer2013"
     at_least: int = 3
     threshold: float | None = None
-    split: str | None = None
+    hub_split: str | None = None
     own_classes: bool = False
+
+    def given(self) -> list[str]:
+        """Return the names of those that are not as by default."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
 
 @dataclass(frozen=True)
