@@ -6,9 +6,11 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from PIL import Image
+from typer.testing import CliRunner
 
 import mien
 from mien.cli import app
@@ -48,6 +50,14 @@ def test_the_first_example_is_true(monkeypatch, own_home):
     failed, tried = doctest.testmod(mien)
     assert tried >= 3
     assert failed == 0
+
+
+def test_the_picture_in_the_readme_is_what_the_first_command_draws(own_home, tmp_path, astronaut):
+    assert CliRunner().invoke(app, ["analyze", str(astronaut), "--annotate", str(tmp_path)]).exit_code == 0
+    drawn, shown = (
+        np.asarray(Image.open(folder / "astronaut.jpg")).astype(int) for folder in (tmp_path, ROOT / "docs")
+    )
+    assert np.abs(drawn - shown).max() < 60  # another digit, but not another JPEG library
 
 
 def blocks(page):
