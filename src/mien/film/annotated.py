@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mien.errors import import_extra
 from mien.files import written_whole
 from mien.inference.video.frames import Film
-from mien.inference.video.video_file import VideoFile
+from mien.inference.video.video_file import VideoFile, any_titles
 
 ENCODERS = ("libx264", "libopenh264", "h264", "mpeg4")
 """H.264 by whichever encoder this FFmpeg has, the best first; MPEG-4 part 2 where it has none."""
@@ -101,7 +101,7 @@ class _Sound:
 
     @classmethod
     def of(cls, av: Any, name: str, out: Any, start_s: float) -> "_Sound | None":
-        source = av.open(os.path.abspath(name), metadata_errors="replace")
+        source = av.open(os.path.abspath(name), **any_titles(av))
         if source.streams.audio and source.streams.audio[0].codec_context is not None:
             return cls(source, out, start_s)
         source.close()

@@ -102,6 +102,21 @@ def test_damage_in_the_middle_costs_some_frames_only(tmp_path):
     assert any("damaged and left out" in problem for problem in problems)
 
 
+def test_a_title_in_another_encoding_does_not_matter(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        out.metadata["title"] = "a title of 1998"
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height = 64, 48
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")))
+        out.mux(stream.encode(None))
+    written = path.read_bytes()
+    path.write_bytes(written.replace(b"a title", b"\xe9 \xfc\xdfe\xe4"))
+    assert path.read_bytes() != written
+    frames, problems = read(path)
+    assert (len(frames), problems) == (1, [])
+
+
 def sound_only(path):
     with av.open(str(path), "w") as out:
         stream = out.add_stream("pcm_s16le", rate=8000, layout="mono")

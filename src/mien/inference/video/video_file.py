@@ -24,6 +24,14 @@ FORMATS = (
 other clients of a server too."""
 
 
+def any_titles(av: Any) -> dict[str, str]:
+    """Return what `av.open` must be told so that titles in another encoding than UTF-8 do not matter.
+
+    Since PyAV 19 they never do, and it takes no word about them.
+    """
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
 class VideoFile:
     """A film in a file or at an address.
 
@@ -117,7 +125,7 @@ class VideoFile:
         place = self.name if self.live else os.path.abspath(self.name)  # "12:30.mp4" would be a file of the protocol 12
         timeout = TIMEOUT_S if self.live else None
         try:
-            return self._av.open(place, options=options, timeout=timeout, metadata_errors="replace")
+            return self._av.open(place, options=options, timeout=timeout, **any_titles(self._av))
         except self._av.FFmpegError as error:
             if self.live:
                 raise VideoError(
