@@ -31,7 +31,7 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
     # A short name of its own: beside one that is as long as a name may be there would be room for no longer one.
     temporary = path.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
     try:
-        if path.exists() and not overwrite:
+        if mode_of(path) is not None and not overwrite:
             raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made as any new file is: to ask for the umask is to change it for a moment, for all threads.
@@ -56,13 +56,27 @@ def check_writable(path: Path) -> None:
         OutputError: the folder cannot be made or written, or a folder stands where the file should.
     """
     try:
-        if path.is_dir():
+        if stat.S_ISDIR(mode_of(path) or 0):
             raise OutputError(f"{path}: is a folder; give the name of a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+
+
+def mode_of(path: Path) -> int | None:
+    """Return the mode of what stands at a path, as `os.stat` gives it; None where nothing stands.
+
+    `Path.exists` and its like say of what may not be looked at that it is not there, since Python 3.14.
+
+    Raises:
+        OSError: it may not be looked at, or its name is too long.
+    """
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def free_name(stem: str, suffix: str, taken: set[str]) -> str:

@@ -7,6 +7,7 @@ Models trained by mien ship inside the package. Other people's files are pulled 
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Literal
 import platformdirs
 
 from mien.errors import OutputError, UsageError, WeightsError, unknown_name
-from mien.files import written_whole
+from mien.files import mode_of, written_whole
 
 DEFAULT_MODEL = "mien-base"
 
@@ -212,7 +213,7 @@ def sha256_of(path: Path) -> str:
 def _may_be_there(path: Path) -> bool:
     # Where it is not allowed to look, whoever reads the file says so.
     try:
-        return path.is_file()
+        return stat.S_ISREG(mode_of(path) or 0)
     except OSError:
         return True
 
