@@ -3,10 +3,10 @@
     python recipes/released.py fer2013.parquet natural_images.parquet scenes.parquet --output released
 
 The gate is trained on what was taken for faces in the photographs (gate_boxes.csv; --search makes it anew, with a gate
-that only searches); then the teachers, mien-base, which learns from them, and mien-small and mien-nano, which learn
-from mien-base; each is exported in int8. On a GPU all but mien-nano learn together, in --minutes (released_gpu.py);
-without one, one after the other, which takes days. What is finished is left as it is, and an interrupted training goes
-on: give the same command again. Everything lies in one folder.
+that only searches); then the teachers, mien-base, which learns from them, mien-small, which learns from mien-base, and
+mien-nano, which learns from mien-small; each is exported in int8. On a GPU all but mien-nano learn together, in
+--minutes (released_gpu.py); without one, one after the other, which takes days. What is finished is left as it is, and
+an interrupted training goes on: give the same command again. Everything lies in one folder.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
         weights = ("--weights", RunFolder(base).weights)
         teaching = work.export("mien-base-teaching", RECIPES / "mien-base-teaching.toml", everything, *weights)
         work.release("mien-small", everything, [teaching], by="mien-small-cpu")
-    work.release("mien-nano", everything, [given.output / "mien-base.onnx"])
+    work.release("mien-nano", everything, [given.output / "mien-small.onnx"])
 
 
 class Work:

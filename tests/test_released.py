@@ -59,7 +59,7 @@ def test_the_gate_then_teachers_then_sizes(pipeline):
     taught = {name: command[-1] for name, command in trained.items() if "teacher.models" in command[-1]}
     assert taught["mien-base.toml"].count("/model.onnx") == 3
     assert taught["mien-small-cpu.toml"].endswith("/mien-base-teaching.onnx']")
-    assert taught["mien-nano.toml"].endswith("/mien-base.onnx']")
+    assert taught["mien-nano.toml"].endswith("/mien-small.onnx']")
     assert len(taught) == 3
     assert "name=mien-small" in trained["mien-small-cpu.toml"]
     teaching = next(command for command in commands if command[1].endswith("mien-base-teaching.toml"))
