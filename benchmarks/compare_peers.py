@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from measurements import int8_by, write_rows
+from measurements import timed_on, write_rows
 from mien.data.samples import Samples, read_samples
 from mien.errors import one_line
 from mien.evaluation.metrics import measure
@@ -97,7 +97,7 @@ def row(peer: tuple[str, str, str, str], samples: Samples, folder: Path, work: P
         result |= {metric: f"{estimate.value:.6f}"}
         result |= {f"{metric}_low": f"{estimate.low:.6f}", f"{metric}_high": f"{estimate.high:.6f}"}
     result |= {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in costs.items()}
-    return result | {"installed_mb": f"{megabytes(home):.0f}", "int8_by": int8_by()}
+    return result | {"installed_mb": f"{megabytes(home):.0f}"} | timed_on()
 
 
 def environment(package: str, folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What the scripts share: results files, CSV under benchmarks/results, every row with device, commit and date."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,15 @@ def first_of(*instructions: str) -> str:
 def int8_by() -> str:
     """Return by what this CPU multiplies in int8: ``"vnni"``, or ``"none"`` where there is no instruction for it."""
     return first_of("avx512_vnni", "avx_vnni").rpartition("_")[2]
+
+
+def timed_on() -> dict[str, str]:
+    """Return the columns that say which CPU a timing is of: by what it multiplies int8, and what Linux calls it."""
+    content = LINUX.read_text(encoding="utf-8") if LINUX.is_file() else ""
+    said = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", content, re.MULTILINE))
+    # Clouds hide the name; family and model remain.
+    cpu = "{}, family {}, model {}".format(*(said.get(key, "?") for key in ("model name", "cpu family", "model")))
+    return {"int8_by": int8_by(), "cpu": cpu}
 
 
 def default_model() -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from measurements import int8_by, write_rows
+from measurements import int8_by, timed_on, write_rows
 from mien import Analyzer
 from mien.errors import WeightsError
 from mien.inference.session import Session
@@ -57,7 +57,7 @@ def main() -> None:
             continue
         photo = median_cpu_ms(lambda a=analyzer: a.analyze(content), 15)
         rows.append(row(analyzer.card, f"{PHOTO.name}, 512 x 512, {detector}", photo))
-    print(write_rows(f"speed_{int8_by()}", [each | {"int8_by": int8_by()} for each in rows]))
+    print(write_rows(f"speed_{int8_by()}", [each | timed_on() for each in rows]))
 
 
 def row(card: ModelCard, what: str, cpu_ms: float) -> dict[str, str]:

@@ -151,8 +151,7 @@ def speed() -> str:
         for int8_by in ("vnni", "none")
     )
     cells = [[f"{what}, `{model}`", fast[what, model], slow.get((what, model), NOT_MEASURED)] for what, model in fast]
-    dates = {int8_by: rows[0]["date"] for int8_by, rows in speeds().items()}
-    heading = ["one thread", *(f"{CPUS[int8_by]}, {date}" for int8_by, date in dates.items())]
+    heading = ["one thread", *(f"{machine(rows[0])}, {rows[0]['date']}" for rows in speeds().values())]
     return table(heading, cells)
 
 
@@ -160,6 +159,11 @@ def speeds() -> dict[str, list[dict[str, str]]]:
     """What `speed.py` measured of the files that ship, by what the CPU multiplies int8 with."""
     measured = {int8_by: read(f"speed_{int8_by}", ships=False) for int8_by in ("vnni", "none")}
     return {int8_by: [row for row in rows if row["sha256"] in FILES.values()] for int8_by, rows in measured.items()}
+
+
+def machine(row: dict[str, str]) -> str:
+    """What a timing was measured on."""
+    return CPUS[row["int8_by"]] + (f" ({row['cpu']})" if row.get("cpu") else "")
 
 
 def size() -> str:
@@ -191,7 +195,7 @@ def peers() -> str:
     ]
     heading = ["", "accuracy (95 %)", "NLL", "ECE", "CPU a face", "CPU a photo", "CPU to import", "installed"]
     first = rows[0]
-    source = f"{first['data']}, {first['split']}, {first['n']} pictures; a {CPUS[first['int8_by']]}; {first['date']}."
+    source = f"{first['data']}, {first['split']}, {first['n']} pictures; a {machine(first)}; {first['date']}."
     return table(heading, cells) + f"\n\n{source}"
 
 
