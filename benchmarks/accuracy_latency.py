@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mien.evaluation.plots import ACCENT, INK, WARNING, save_figure
-from tables import CPUS, ROOT, read
+from tables import ROOT, machine, read
 
 PICTURE = ROOT / "docs" / "accuracy_latency.png"
 
@@ -30,7 +30,7 @@ def main() -> None:
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel(f"milliseconds a face, one thread of a {CPUS[rows[0]['int8_by']]}")
+    axes.set_xlabel(f"milliseconds a face, one thread of a {machine(rows[0])}")
     axes.set_ylabel("accuracy in per cent, with its 95 % interval")
     first = rows[0]
     axes.set_title(

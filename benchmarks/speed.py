@@ -4,9 +4,10 @@
 
 One thread: a face alone and faces in batches of 64, by each shipped model with all its heads; by the default one the
 whole way from the bytes of examples/astronaut.jpg to the result with each detector that is here. Medians of CPU time.
-Writes results/speed_CPU.csv, where CPU is vnni or none: by what it multiplies int8.
+Writes results/speed_CPU.csv, a file for each CPU that was at hand.
 """
 
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from measurements import int8_by, timed_on, write_rows
+from measurements import timed_on, write_rows
 from mien import Analyzer
 from mien.errors import WeightsError
 from mien.inference.session import Session
@@ -57,7 +58,9 @@ def main() -> None:
             continue
         photo = median_cpu_ms(lambda a=analyzer: a.analyze(content), 15)
         rows.append(row(analyzer.card, f"{PHOTO.name}, 512 x 512, {detector}", photo))
-    print(write_rows(f"speed_{int8_by()}", [each | timed_on() for each in rows]))
+    on = timed_on()
+    slug = re.sub(r"\W+", "-", on["cpu"].lower())
+    print(write_rows(f"speed_{slug}", [each | on for each in rows]))
 
 
 def row(card: ModelCard, what: str, cpu_ms: float) -> dict[str, str]:

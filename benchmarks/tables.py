@@ -21,7 +21,7 @@ ROOT = RESULTS.parent.parent
 CPUS = {"vnni": "CPU with VNNI", "none": "CPU without VNNI"}
 """What the CPU of a timing multiplies int8 with, in words."""
 NOT_MEASURED = "not measured"
-
+THREAD = "one thread"
 
 FILES = {entry.name: entry.sha256 for entry in CATALOGUE}
 """The SHA-256 of what ships, by name."""
@@ -78,24 +78,16 @@ def accuracy() -> str:
 
 def models() -> str:
     """The shipped models beside each other."""
-    faces = {
-        int8_by: {row["model"]: f"{float(row['cpu_ms']):.2f} ms" for row in rows if row["what"] == "one face"}
-        for int8_by, rows in speeds().items()
-    }
+    names = {entry.name for entry in CATALOGUE if entry.kind == "emotions"}
+    newest = next(rows for rows in speeds() if names <= {row["model"] for row in rows})
+    faces = {row["model"]: f"{float(row['cpu_ms']):.2f} ms" for row in newest if row["what"] == "one face"}
     cells = []
     for entry in CATALOGUE:
-        if entry.kind != "emotions":
-            continue
-        cells.append(
-            [
-                f"`{entry.name}`",
-                f"{entry.size / 1e6:.1f} MB",
-                faces["vnni"].get(entry.name, NOT_MEASURED),
-                faces["none"].get(entry.name, NOT_MEASURED),
-                *headline(entry.name),
-            ]
-        )
-    return table(["model", "size", "CPU a face, VNNI", "without VNNI", *HEADLINE], cells)
+        if entry.name in names:
+            size_of = f"{entry.size / 1e6:.1f} MB"
+            cells.append([f"`{entry.name}`", size_of, faces[entry.name], *headline(entry.name)])
+    note = f"Time: {THREAD} of a {machine(newest[0])}."
+    return table(["model", "size", "CPU a face", *HEADLINE], cells) + f"\n\n{note}"
 
 
 HEADLINE = ("`fer7`", "its top 3", "`ferplus8`, majority", "`multilabel8`, macro-F1")
@@ -145,20 +137,20 @@ def detectors() -> str:
 
 
 def speed() -> str:
-    """Milliseconds a face and a photograph, on CPUs with VNNI and without."""
-    fast, slow = (
-        {(row["what"], row["model"]): f"{float(row['cpu_ms']):.2f} ms" for row in speeds()[int8_by]}
-        for int8_by in ("vnni", "none")
-    )
-    cells = [[f"{what}, `{model}`", fast[what, model], slow.get((what, model), NOT_MEASURED)] for what, model in fast]
-    heading = ["one thread", *(f"{machine(rows[0])}, {rows[0]['date']}" for rows in speeds().values())]
-    return table(heading, cells)
+    """Milliseconds a face and a photograph, on each CPU."""
+    machines = [{(row["what"], row["model"]): f"{float(row['cpu_ms']):.2f} ms" for row in rows} for rows in speeds()]
+    cells = [
+        [f"{what}, `{model}`", *(took.get((what, model), NOT_MEASURED) for took in machines)]
+        for what, model in max(machines, key=len)
+    ]
+    return table([THREAD, *(f"{machine(rows[0])}, {rows[0]['date']}" for rows in speeds())], cells)
 
 
-def speeds() -> dict[str, list[dict[str, str]]]:
-    """What `speed.py` measured of the files that ship, by what the CPU multiplies int8 with."""
-    measured = {int8_by: read(f"speed_{int8_by}", ships=False) for int8_by in ("vnni", "none")}
-    return {int8_by: [row for row in rows if row["sha256"] in FILES.values()] for int8_by, rows in measured.items()}
+def speeds() -> list[list[dict[str, str]]]:
+    """What `speed.py` measured of the files that ship, a list for each CPU, the newest first."""
+    measured = [read(path.stem, ships=False) for path in RESULTS.glob("speed_*.csv")]
+    shipped = [[row for row in rows if row["sha256"] in FILES.values()] for rows in measured]
+    return sorted(filter(None, shipped), key=lambda rows: rows[0]["date"], reverse=True)
 
 
 def machine(row: dict[str, str]) -> str:
