@@ -34,7 +34,7 @@ from gate_scenes import splits_of
 from mien.cli.progress import progress_bar
 from mien.errors import WeightsError, one_line
 from mien.inference.crops import crop_faces
-from mien.inference.detectors import EagerHaar, YuNet
+from mien.inference.detectors import Haar, YuNet
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import verified
@@ -47,13 +47,20 @@ VIEWS = [View(times=times, quarter=quarter) for times in (1.0, 1.5) for quarter 
 MIRRORED_VIEWS = [View(mirrored=True, times=view.times, quarter=view.quarter) for view in VIEWS]
 
 
-class EagerDefaultHaar(EagerHaar):
+class SearchingHaar(Haar):
+    """mien's cascade set to overlook little, as it was when gate_boxes.csv was made."""
+
+    SCALE_STEP = 1.1
+    AGREEING_WINDOWS = 1
+
+
+class SearchingDefaultHaar(SearchingHaar):
     """Another cascade for faces, with other errors."""
 
     CASCADE = "haarcascade_frontalface_default.xml"
 
 
-class EagerAltHaar(EagerHaar):
+class SearchingAltHaar(SearchingHaar):
     """And one more."""
 
     CASCADE = "haarcascade_frontalface_alt.xml"
@@ -123,7 +130,7 @@ class Search:
         cascades: whose false alarms are wanted; the first one, mien's own, searches mirrored views too.
     """
 
-    def __init__(self, judge: YuNet, cascades: tuple[EagerHaar, ...]) -> None:
+    def __init__(self, judge: YuNet, cascades: tuple[Haar, ...]) -> None:
         self._judge = judge
         self._cascades = cascades
 
@@ -170,7 +177,7 @@ class EarlierGate:
 @cache
 def _search() -> Search:
     cv2.setNumThreads(1)  # one process a core searches
-    return Search(EagerYuNet(verified("yunet")), (EagerHaar(), EagerDefaultHaar(), EagerAltHaar()))
+    return Search(EagerYuNet(verified("yunet")), (SearchingHaar(), SearchingDefaultHaar(), SearchingAltHaar()))
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 
 from mien.errors import UsageError, WeightsError
 from mien.inference import weights
-from mien.inference.detectors import Haar, Whole, YuNet, open_detector
+from mien.inference.detectors import EagerHaar, Haar, Whole, YuNet, open_detector
 from mien.inference.image import read_picture
 from mien.inference.lending import Lending
 from mien.model_card import FER2013_CROP
@@ -59,6 +59,12 @@ def test_yunet_finds_the_annotated_faces(annotated, yunet):
     found, false = found_and_false(yunet, annotated)
     assert found >= 42
     assert false == 0
+
+
+def test_eager_haar_overlooks_little(annotated):
+    found, false = found_and_false(EagerHaar(), annotated)
+    assert found >= 42
+    assert false > 10  # so it needs the gate
 
 
 def test_haar_on_the_astronaut(astronaut_pixels):
@@ -144,6 +150,26 @@ def test_a_damaged_yunet_is_named(tmp_path):
     bad.write_bytes(b"no network")
     with pytest.raises(WeightsError, match=r"yunet\.onnx: OpenCV cannot open it"):
         YuNet(bad)
+
+
+def test_to_eager_haar_one_window_is_a_face_and_several_that_agree_are_one():
+    agreeing = [[100, 50, 40, 40], [102, 52, 40, 40], [101, 51, 40, 40]]
+
+    class Cascade:
+        def __init__(self, windows):
+            self.windows = np.array(windows)
+
+        def detectMultiScale(self, picture, **options):
+            assert options["minNeighbors"] == 0  # OpenCV groups nothing
+            return self.windows if len(self.windows) else ()
+
+    def faces_of(windows):
+        haar = EagerHaar()
+        haar._cascades = Lending(lambda: Cascade(windows))
+        return [(face.box, face.score) for face in haar.find_faces(np.zeros((120, 160, 3), np.uint8))]
+
+    assert faces_of([*agreeing, [5, 60, 30, 30]]) == [(Box(101, 51, 141, 91), 3 / 6), (Box(5, 60, 35, 90), 1 / 4)]
+    assert faces_of([]) == []
 
 
 def test_equally_sure_faces_come_in_one_order():
