@@ -79,7 +79,9 @@ def accuracy() -> str:
 def models() -> str:
     """The shipped models beside each other."""
     names = {entry.name for entry in CATALOGUE if entry.kind == "emotions"}
-    newest = next(rows for rows in speeds() if names <= {row["model"] for row in rows})
+    newest = next((rows for rows in speeds() if names <= {row["model"] for row in rows}), None)
+    if newest is None:
+        sys.exit("speed_*.csv: no file has all models that ship: run python benchmarks/speed.py")
     faces = {row["model"]: f"{float(row['cpu_ms']):.2f} ms" for row in newest if row["what"] == "one face"}
     cells = []
     for entry in CATALOGUE:
