@@ -31,6 +31,19 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "a.txt").symlink_to(tmp_path / "disk" / "b.txt")
+    for text in ("first", "second"):  # a link to nothing yet, and to a file
+        check_writable(tmp_path / "a.txt")
+        with written_whole(tmp_path / "a.txt") as temporary:
+            temporary.write_text(text)
+            assert temporary.parent == (tmp_path / "disk").resolve()  # a file does not move from one disk to another
+        assert (tmp_path / "a.txt").is_symlink()
+        assert (tmp_path / "disk" / "b.txt").read_text() == text
+    assert os.listdir(tmp_path / "disk") == ["b.txt"]
+
+
 def test_full_disk_is_one_line_that_names_the_file(tmp_path):
     with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"):
         write_half(tmp_path / "a.txt", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import os
 import secrets
 import stat
 import tempfile
@@ -21,25 +22,26 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
     A kill, an error or a full disk within the block leaves what was there before, and no half-written file.
 
     Args:
-        path: where the file should stand; its folder is made if it is not there.
+        path: where the file should stand; its folder is made if it is not there. A symbolic link is followed.
         overwrite: whether a file that stands there may be replaced.
         shown: the name for errors, where `path` is a temporary file itself.
 
     Raises:
         OutputError: the file exists and may not be replaced, the place cannot be written, or the disk is full.
     """
+    place = Path(os.path.realpath(path))  # where a link points to: the link stays, and the file may be on another disk
     # A short name of its own: beside one that is as long as a name may be there would be room for no longer one.
-    temporary = path.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
+    temporary = place.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
     try:
         if mode_of(path) is not None and not overwrite:
             raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         # Made as any new file is: to ask for the umask is to change it for a moment, for all threads.
         temporary.touch(exist_ok=False)
         mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
         temporary.chmod(mode)  # some writers put a file of their own there, which nobody else may read
-        temporary.replace(path)
+        temporary.replace(place)
     except OSError as error:
         raise OutputError(
             f"{shown or path}: cannot be written ({error.strerror or error}); choose another place or make room"
@@ -58,8 +60,9 @@ def check_writable(path: Path) -> None:
     try:
         if stat.S_ISDIR(mode_of(path) or 0):
             raise OutputError(f"{path}: is a folder; give the name of a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        folder = Path(os.path.realpath(path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error

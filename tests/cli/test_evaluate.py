@@ -225,6 +225,12 @@ def test_a_truth_without_a_head_takes_the_head_that_has_it(mien, small_fer2013, 
     assert "ferplus8: majority" in " ".join(out.split())
 
 
+def test_a_wrong_column_is_told_before_pictures_are_read(mien, small_fer2013, monkeypatch):
+    monkeypatch.setattr("mien.evaluation.summary.read_samples", lambda *args, **options: pytest.fail("read"))
+    code, _, err = mien("evaluate", MODEL, small_fer2013, "--by", "age")
+    assert (code, "unknown column 'age'" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -143,3 +143,10 @@ def test_a_storage_that_cannot_be_opened_is_one_line(tmp_path, table, recipe_fil
         sweep(recipe_file(), table, [parse_search("seed=1..9")], tmp_path, trials=1, storage=address)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_an_ensemble_is_not_swept(tmp_path, table):
+    path = tmp_path / "average.toml"
+    path.write_text("name = 'average'\n[model]\nkind = 'ensemble'\nmembers = ['one', 'other']\n[heads.fer7]\n")
+    with pytest.raises(RecipeError, match=r"average\.toml: an ensemble is not trained; sweep the recipe of one"):
+        sweep(path, table, (parse_search("optimiser.rate=1e-3..1e-2"),), tmp_path / "sweep", trials=1)

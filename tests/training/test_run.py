@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -111,6 +112,26 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path, small_recipe, halves):
     assert folder.weights.stat().st_mtime_ns == before
     with pytest.raises(RecipeError, match=r"was started with another recipe \(loop\.epochs = 1 there, 2 here\)"):
         train(small_recipe(2), *halves, tmp_path / "run", resume=True)
+
+
+class Ends(Callback):
+    """The full disk after the second epoch."""
+
+    def on_train_epoch_end(self, trainer, lesson):
+        if trainer.current_epoch == 1:
+            raise OSError("No space left on device")
+
+
+def test_a_run_goes_on_with_its_pictures_only(tmp_path, small_recipe, halves):
+    recipe, (training, validation) = small_recipe(3), halves
+    with pytest.raises(OutputError, match=r"No space left on device"):
+        train(recipe, training, validation, tmp_path / "run", callbacks=(Ends(),))
+    fewer = np.arange(len(validation)) > 0
+    with pytest.raises(RecipeError, match=r"run: was started with other pictures for training; .*another --output"):
+        train(recipe, training.take(np.arange(len(training))[::-1]), validation, tmp_path / "run", resume=True)
+    with pytest.raises(RecipeError, match=r"run: was started with other pictures for validation"):
+        train(recipe, training, validation.take(fewer), tmp_path / "run", resume=True)
+    assert train(recipe, training, validation, tmp_path / "run", resume=True).weights.is_file()
 
 
 def test_two_trainings_do_not_write_to_one_folder(tmp_path, small_recipe, halves):

@@ -1,5 +1,6 @@
 """Labelled faces in memory, ready for a network: what every table becomes."""
 
+import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,10 @@ class Samples:
             None if self.present is None else self.present[index],
             self.meta,
         )
+
+    def digest_of_names(self) -> str:
+        """Return the SHA-256 of the names of the pictures, in their order, as 64 hexadecimal digits."""
+        return hashlib.sha256("\0".join(self.ids.tolist()).encode("utf-8", "surrogatepass")).hexdigest()
 
     def face_codes(self) -> NDArray[np.int64] | None:
         """Return which pictures are faces: 1 a face, 0 something else, `mien.data.votes.MISSING` where that is open.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.data.duplicates import near_repeated_in
 from mien.data.record import row_name
 from mien.data.samples import Samples
-from mien.data.table import open_table
+from mien.data.table import Table, open_table
 from mien.errors import DataError, unknown_name
 from mien.evaluation.predictions import row_by_id
 
@@ -76,10 +76,7 @@ def column_groups(path: Path, ids: NDArray[np.str_], columns: Sequence[str] = ()
         DataError: no such table, it lacks one of the pictures, or names within the split repeat.
     """
     table = open_table(path)
-    there = [name for name in table.file.schema_arrow.names if name != "image"]
-    for name in columns:
-        if name not in there:
-            raise unknown_name("column", name, there, f"These are the columns of {path}.")
+    there = check_named(table, columns)
     wanted = [*columns, *(name for name in ("subject", "source") if name in there and name not in columns)]
     if not wanted:
         return {}
@@ -97,6 +94,22 @@ def column_groups(path: Path, ids: NDArray[np.str_], columns: Sequence[str] = ()
         if name in columns or len(set(chosen)) > 1:
             found[name] = _as_text(chosen)
     return found
+
+
+def check_named(table: Table, columns: Sequence[str]) -> list[str]:
+    """Check that a table has some columns, without reading them.
+
+    Returns:
+        All columns of the table that say something of a picture.
+
+    Raises:
+        UsageError: it lacks one.
+    """
+    there = [name for name in table.file.schema_arrow.names if name != "image"]
+    for name in columns:
+        if name not in there:
+            raise unknown_name("column", name, there, f"These are the columns of {table.path}.")
+    return there
 
 
 def in_three(values: NDArray[np.float64]) -> NDArray[np.str_]:

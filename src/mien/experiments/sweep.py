@@ -89,12 +89,14 @@ def sweep(
         The study.
 
     Raises:
-        RecipeError: a key that recipes do not have, or an impossible value; or the study was started with another
-            recipe, other pictures or other values to search.
+        RecipeError: a key that recipes do not have, or an impossible value; an ensemble, which is not trained; or the
+            study was started with another recipe, other pictures or other values to search.
         UsageError: the storage cannot be opened.
         OutputError: the folder cannot be written.
     """
     base = read_recipe(recipe, changes)
+    if base.member_runs():
+        raise RecipeError(f"{recipe}: an ensemble is not trained; sweep the recipe of one of its members")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -25,6 +25,9 @@ SCORE = "validation/score"
 """The mean over the heads of what `mien.training.losses.head_score` gives."""
 LOSS = "validation/loss"
 
+PICTURES = "pictures"
+"""Key of a checkpoint: `Samples.digest_of_names` of the pictures, by what they are for."""
+
 
 class Lesson(lightning.LightningModule):
     """A network being trained by a recipe.
@@ -60,6 +63,7 @@ class Lesson(lightning.LightningModule):
         self._training = Pictures(torch.from_numpy(training.crops), learnt, groups_of(training, recipe))
         self._validation = Pictures(torch.from_numpy(validation.crops), targets_of(validation, recipe))
         check_classes(learnt, recipe, split=recipe.data.training)
+        self._names = {"training": training.digest_of_names(), "validation": validation.digest_of_names()}
         network = build_network(recipe, load=load)
         if load and recipe.start:
             start_from(network, recipe.start, training.crops)
@@ -77,6 +81,23 @@ class Lesson(lightning.LightningModule):
     def val_dataloader(self) -> Batches:
         """All validation pictures, in order."""
         return Batches(self._validation, batch=256)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say in the checkpoint which pictures the run has."""
+        checkpoint[PICTURES] = self._names
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make sure that a resumed run has the pictures that it was started with; an older checkpoint does not say.
+
+        Raises:
+            RecipeError: it has others.
+        """
+        for role, names in checkpoint.get(PICTURES, {}).items():
+            if names != self._names[role]:
+                raise RecipeError(
+                    f"{self.trainer.default_root_dir}: was started with other pictures for {role}; go on with the same "
+                    "table, or choose another --output"
+                )
 
     def on_train_start(self) -> None:
         """End at once what had ended when it was interrupted: its last checkpoint says that patience is over."""

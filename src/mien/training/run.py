@@ -85,7 +85,7 @@ def train(
         The folder of the run, with its chosen weights.
 
     Raises:
-        RecipeError: the recipe is impossible, or not the one that the run was started with.
+        RecipeError: the recipe is impossible, or it or the pictures are not those that the run was started with.
         DataError: the pictures have not the labels that the recipe learns from.
         UsageError: a GPU is asked for and there is none.
         WeightsError: a teacher cannot be opened, pretrained weights cannot be had, or a checkpoint is damaged.

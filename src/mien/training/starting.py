@@ -114,7 +114,10 @@ def _unfold(network: nn.Module, file: Path, crops: NDArray[np.uint8]) -> None:
         elif norm in pairs:
             loaded[name] = weights[f"{pairs[norm]}.weight{FOLDED}"] if part == "bias" else _idle(part, value)
         elif name not in loaded:
-            raise WeightsError(f"{file} has no {name}; give [model] the values that it was trained with")
+            raise WeightsError(
+                f"{file} has no {name}; give [model] the values that it was trained with, or name the folder of its "
+                "run: exported files keep the weights of convolutions by their names, but not those of every layer"
+            )
     network.load_state_dict(loaded)
     chosen = np.random.default_rng(0).permutation(len(crops))[:MEASURED]
     norms = _norms(network)

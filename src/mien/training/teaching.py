@@ -5,7 +5,6 @@ once, on pictures as they are, and kept in the run's folder; crops are changed b
 asked for at each batch, as augmentation has made it.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,7 @@ PART = 1024
 """Pictures that are worked on at once."""
 
 PICTURES = "pictures"
-"""Key of the kept file's header: SHA-256 of the names of the pictures, in their order."""
+"""Key of the kept file's header: `Samples.digest_of_names` of the pictures."""
 
 
 def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:
@@ -60,7 +59,7 @@ def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Ten
     """
     if not recipe.teacher.models or recipe.teacher.each_batch:
         return None
-    names = _names(training)
+    names = training.digest_of_names()
     if not kept.is_file():
         write_tensors(kept, ask(recipe, training), header={PICTURES: names})
     try:
@@ -174,10 +173,6 @@ def blended(targets: Targets, answers: Mapping[str, Tensor], *, share: float) ->
         values = ((1 - share) * target.values + share * answer) * target.known[:, None]
         mixed[name] = Target(values, target.known)
     return Targets(mixed)
-
-
-def _names(samples: Samples) -> str:
-    return hashlib.sha256("\0".join(samples.ids.tolist()).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _at(found: Mapping[str, list[NDArray[np.float64]]], known: NDArray[np.bool_]) -> dict[str, Tensor]:
