@@ -101,9 +101,17 @@ def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
 
 
 def test_names_that_differ_in_capital_letters_are_one_file_on_some_systems():
-    taken = set()
+    taken = {}
     names = [free_name(stem, ".png", taken) for stem in ("a", "A", "a", "b")]
     assert names == ["a.png", "A-2.png", "a-3.png", "b.png"]
+
+
+def test_a_name_that_has_a_number_already():
+    taken = {}
+    names = [free_name(stem, ".png", taken) for stem in ("a-2", "a", "a", "a-2", "a-3", "a")]
+    assert names == ["a-2.png", "a.png", "a-3.png", "a-2-2.png", "a-3-2.png", "a-4.png"]
+    for number in range(20_000):  # seconds, if each number were tried again
+        assert free_name("b", "", taken) == (f"b-{number + 1}" if number else "b")
 
 
 def test_check_writable(tmp_path):

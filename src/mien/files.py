@@ -82,16 +82,23 @@ def mode_of(path: Path) -> int | None:
         return None
 
 
-def free_name(stem: str, suffix: str, taken: set[str]) -> str:
+def free_name(stem: str, suffix: str, taken: dict[str, int]) -> str:
     """Return a file name that is not taken, ``stem`` or ``stem-2`` and so on with the suffix, and note it as taken.
 
     Names that differ in nothing but capital letters are one file on macOS and Windows, and so taken too.
+
+    Args:
+        stem: what the name should be.
+        suffix: its ending.
+        taken: names in small letters, each with the number up to which names like it are taken; grows.
     """
-    name, number = f"{stem}{suffix}", 1
+    plain = name = f"{stem}{suffix}"
+    number = taken.get(plain.casefold(), 0)  # a thousand folders may each hold a 0001.jpg: no number is tried twice
     while name.casefold() in taken:
         number += 1
         name = f"{stem}-{number}{suffix}"
-    taken.add(name.casefold())
+    taken[name.casefold()] = 1
+    taken[plain.casefold()] = max(number, 1)
     return name
 
 

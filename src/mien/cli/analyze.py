@@ -161,7 +161,7 @@ def _work(
     results: list[ImageResult] = []
     left_out: list[int] = []
     failures: list[str] = []
-    names: set[str] = set()
+    names: dict[str, int] = {}
 
     def note(source: PictureSource, error: PictureError) -> None:
         film = isinstance(source, Path) and source.suffix.lower() in VIDEO_SUFFIXES - PICTURE_SUFFIXES
@@ -194,7 +194,7 @@ def _work(
     return _Done(results, left_out, failures)
 
 
-def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder: Path, names: set[str]) -> None:
+def _write_annotated(picture: "NDArray[np.uint8]", result: "ImageResult", folder: Path, names: dict[str, int]) -> None:
     from mien.draw import draw_faces
     from mien.files import free_name, written_whole
 

@@ -191,7 +191,7 @@ def _places(given: Path | None, films: Sequence[str], *, endings: Sequence[str],
         return dict.fromkeys(films, given)
     if given.suffix and not given.is_dir():
         raise UsageError(f"{option} {given}: must be a folder, or a name that ends in {', '.join(endings)}")
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     stems = {film: re.sub(r"[^\w.-]+", "_", Path(film).stem) or "film" for film in films}
     return {film: given / free_name(stem, endings[0], taken) for film, stem in stems.items()}
 
