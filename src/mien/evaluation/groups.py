@@ -76,7 +76,7 @@ def column_groups(path: Path, ids: NDArray[np.str_], columns: Sequence[str] = ()
         DataError: no such table, it lacks one of the pictures, or names within the split repeat.
     """
     table = open_table(path)
-    there = check_named(table, columns)
+    there = checked_columns(table, columns)
     wanted = [*columns, *(name for name in ("subject", "source") if name in there and name not in columns)]
     if not wanted:
         return {}
@@ -96,14 +96,15 @@ def column_groups(path: Path, ids: NDArray[np.str_], columns: Sequence[str] = ()
     return found
 
 
-def check_named(table: Table, columns: Sequence[str]) -> list[str]:
-    """Check that a table has some columns, without reading them.
+def checked_columns(table: Table, columns: Sequence[str]) -> list[str]:
+    """Return the names of all columns that say something of a picture, with those that are asked for among them.
 
-    Returns:
-        All columns of the table that say something of a picture.
+    Args:
+        table: whose columns they are; nothing of it is read.
+        columns: those that are asked for.
 
     Raises:
-        UsageError: it lacks one.
+        UsageError: the table lacks one.
     """
     there = [name for name in table.file.schema_arrow.names if name != "image"]
     for name in columns:

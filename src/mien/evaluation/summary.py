@@ -15,7 +15,7 @@ from mien.data.table import open_table
 from mien.errors import DataError
 from mien.evaluation.calibration import stated_and_found, uncalibrated
 from mien.evaluation.comparison import Comparison
-from mien.evaluation.groups import REPEATED, Groups, check_named, column_groups, quality_groups, repeated_group
+from mien.evaluation.groups import REPEATED, Groups, checked_columns, column_groups, quality_groups, repeated_group
 from mien.evaluation.metrics import RESAMPLES, Estimate, confusion, measure, metrics_of
 from mien.evaluation.predictions import Predictions, predict_all, row_by_id
 from mien.files import written_whole
@@ -91,7 +91,7 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
         chosen = read_samples(asked.data, spec=session.card.crop, splits={asked.split})
         row_by_id(chosen.ids, source=str(asked.data))
         return chosen, {}
-    check_named(table, asked.columns)  # what follows takes a while
+    checked_columns(table, asked.columns)  # a wrong one is told before the long work
     training = [name for name in TRAINING if name in splits and name != asked.split and asked.split not in TRAINING]
     samples = read_samples(asked.data, spec=session.card.crop, splits={asked.split, *training})
     chosen = samples.of_split(asked.split)
