@@ -25,11 +25,14 @@ from mien.evaluation.calibration import (
     reliability,
     risk_coverage,
 )
+from mien.evaluation.consistency import MEANT, consistency
 from mien.evaluation.multilabel import gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
 from mien.evaluation.resampling import Statistics, draw_weights
 
 RESAMPLES = 1000
+RISING = ("ece", "classwise_ece")
+"""Metrics that are higher on resamples than on the pictures themselves, see docs/decisions/0205-errors-of-chance.md."""
 SUREST = 0.8
 """The share of pictures that an answer is kept for in ``accuracy_of_surest_80``."""
 
@@ -40,8 +43,9 @@ class Estimate:
 
     Attributes:
         value: on all pictures.
-        low: 2.5th percentile over bootstrap resamples of the pictures.
-        high: 97.5th percentile.
+        low: 2.5th percentile over bootstrap resamples of the pictures, for metrics of `RISING` less what resampling
+            adds to them on the mean.
+        high: 97.5th percentile, likewise.
     """
 
     value: float
@@ -130,19 +134,27 @@ def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int =
 
     Args:
         predictions: at least one.
-        resamples: bootstrap resamples of the pictures.
-        seed: of the resampling; the same seed gives the same intervals.
+        resamples: bootstrap resamples of the pictures, and truths drawn for `consistency`.
+        seed: of both; the same seed gives the same intervals.
 
     Returns:
-        An estimate by metric name, see `metrics_of`.
+        An estimate by metric name, see `metrics_of`. Behind ``ece`` and ``classwise_ece`` stand
+        ``ece_if_calibrated`` and ``classwise_ece_if_calibrated``: what a perfectly calibrated model would show on as
+        many pictures, its mean and where 95 % of such models lie.
     """
     statistics = Statistics(predictions)
     drawn = [statistics(weights) for weights in draw_weights(len(predictions), resamples=resamples, seed=seed)]
+    by_chance = consistency(predictions, draws=resamples, seed=seed).errors
     found = {}
     for name, value in metrics_of(predictions).items():
         values = np.concatenate([part[name] for part in drawn])
-        low, high = np.nanquantile(values, [0.025, 0.975])
+        if name in RISING:
+            values = np.maximum(values - (values.mean() - value), 0)
+        low, high = np.nanquantile(values, MEANT)
         found[name] = Estimate(value, float(low), float(high))
+        if name in by_chance:
+            low, high = np.quantile(by_chance[name], MEANT)
+            found[f"{name}_if_calibrated"] = Estimate(float(by_chance[name].mean()), float(low), float(high))
     return found
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mien.evaluation.calibration import ReliabilityBins, RiskCoverage
+from mien.evaluation.consistency import Consistency
 from mien.evaluation.robustness import RobustnessRow
 from mien.files import written_whole
 
@@ -54,19 +55,33 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
     return figure
 
 
-def reliability_figure(curves: Mapping[str, ReliabilityBins], *, title: str = "") -> Figure:
+def reliability_figure(
+    curves: Mapping[str, ReliabilityBins], *, by_chance: Consistency | None = None, title: str = ""
+) -> Figure:
     """Draw reliability diagrams over each other: how often answers are right that are so sure.
 
     Bins of fewer than 20 pictures are left out: their share is chance.
 
     Args:
         curves: by name, such as "before" and "after"; the last one is drawn strongest and has its counts below.
+        by_chance: of the last one; what of it is chance is shaded.
         title: above the picture.
     """
     figure = _figure(4.6, 4.6)
     axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="perfectly calibrated")
     last = list(curves)[-1]
+    if by_chance is not None:
+        filled = curves[last].counts >= FEWEST
+        axes.fill_between(
+            curves[last].confidence[filled],
+            by_chance.low[filled],
+            by_chance.high[filled],
+            color=FAINT,
+            alpha=0.3,
+            linewidth=0,
+            label="95% of perfectly calibrated models",
+        )
     for name in curves:
         bins = curves[name]
         filled = bins.counts >= FEWEST

@@ -166,7 +166,8 @@ def _short(findings: Findings) -> str:
         (f"{found['top3_accuracy'].value:.1%}", "have the right answer among its first three"),
         (
             f"{100 * found['ece'].value:.1f} points",
-            "is the mean distance between how sure it is and how often it is right",
+            "is the mean distance between how sure it is and how often it is right; by chance alone, perfect "
+            f"probabilities would show {100 * found['ece_if_calibrated'].value:.1f} here",
         ),
     ]
     if made.unsure_below is not None:

@@ -10,6 +10,7 @@ from mien.data.sheets import data_url
 from mien.evaluation import plots
 from mien.evaluation.audit import FEWEST, GroupRow
 from mien.evaluation.calibration import reliability, risk_coverage, stated_and_found, uncalibrated
+from mien.evaluation.consistency import consistency
 from mien.evaluation.exhibits import Exhibit
 from mien.evaluation.groups import REPEATED
 from mien.evaluation.metrics import SUREST, Estimate, confusion
@@ -134,7 +135,9 @@ def figures_of(row: Scored) -> dict[str, Figure]:
     curves = {"as given": reliability(made.scores, made.targets)}
     if _has_temperature(made):
         curves = {"before": reliability(uncalibrated(made), made.targets), "after": curves["as given"]}
-    figures["reliability"] = plots.reliability_figure(curves, title="how sure, and how often right")
+    figures["reliability"] = plots.reliability_figure(
+        curves, by_chance=consistency(made), title="how sure, and how often right"
+    )
     if made.task == "single":
         curve = risk_coverage(made)
         figures["risk_coverage"] = plots.risk_coverage_figure(curve, below=made.unsure_below, stated=made.unsure_error)

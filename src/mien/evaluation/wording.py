@@ -21,9 +21,11 @@ MEANINGS = {
     "average_precision": "area under the precision-recall curve, mean over the emotions",
     "nll": "surprise at the right answer, in nats; smaller is better",
     "brier": "squared distance of the probabilities from the truth; smaller is better",
-    "ece": "how far probabilities are from the share of right answers (15 bins); 0 is perfect; "
-    "resamples find a little more, so the interval lies high",
-    "classwise_ece": "the same for the probability of each emotion, averaged; its interval lies high too",
+    "ece": "how far probabilities are from the share of right answers (15 bins); 0 is perfect",
+    "ece_if_calibrated": "what perfect probabilities would show on as many pictures, by chance alone, and where 95% of "
+    "such models lie; an ECE of up to there tells no fault",
+    "classwise_ece": "the ECE for the probability of each emotion, averaged",
+    "classwise_ece_if_calibrated": "what perfect probabilities would show of that",
     "risk_coverage_area": "mean share of errors over all ways to answer only where sure; smaller is better",
     "accuracy_of_surest_80": "share of right answers on the 80% of pictures that it is surest of",
     "vote_cross_entropy": "surprise at the annotators' votes, in nats",
@@ -91,7 +93,8 @@ def plain_name(name: str) -> str:
     if name in words:
         return words[name]
     tuned = ", tuned thresholds" if name.startswith("tuned_") else ""
-    text = name.removeprefix("tuned_").replace("_", " ").replace("f1", "F1").replace("ece", "ECE")
+    text = name.removeprefix("tuned_").replace("_if_", ", if ").replace("_", " ")
+    text = text.replace("f1", "F1").replace("ece", "ECE")
     return text.replace("top2", "top 2").replace("top3", "top 3").replace("surest 80", "surest 80%") + tuned
 
 
