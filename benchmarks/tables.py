@@ -66,13 +66,13 @@ def accuracy() -> str:
             percent(row, "accuracy"),
             percent(row, "balanced_accuracy"),
             percent(row, "top3_accuracy"),
-            f"{float(row['ece']):.3f}",
+            f"{float(row['ece']):.3f} ({float(row['ece_if_calibrated']):.3f})",
         ]
         for row in rows
     ]
     first = rows[0]
     source = f"{first['model']} ({first['sha256'][:12]}), {first['data']}, {first['split']}, {first['date']}."
-    heading = ["head", "right answer", "n", "accuracy (95 %)", "balanced accuracy", "top 3", "ECE"]
+    heading = ["head", "right answer", "n", "accuracy (95 %)", "balanced accuracy", "top 3", "ECE (by chance)"]
     return table(heading, cells) + f"\n\n{source}"
 
 
