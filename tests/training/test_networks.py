@@ -1,8 +1,12 @@
+from contextlib import contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch.nn import functional
 
@@ -26,6 +30,46 @@ def build(model, **more):
     return build_network(
         Recipe(name="a", heads={"fer7": {}, "raf6": {"task": "multi", "target": "votes"}}, model=model, **more)
     )
+
+
+@pytest.fixture
+def hub_of(monkeypatch, tmp_path):
+    """Puts another address in the place of the hub; what is downloaded lies in a folder of the test."""
+
+    def move(address):
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    return move
+
+
+@contextmanager
+def served(path):
+    """Serve a file as the hub does, and list what is asked for."""
+    asked = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            self.send_header("Content-Length", str(path.stat().st_size))
+            self.send_header("ETag", '"a"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.end_headers()
+
+        def do_GET(self):
+            self.do_HEAD()
+            self.wfile.write(path.read_bytes())
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
 
 
 def test_the_shipped_size_is_under_two_million():
@@ -153,6 +197,28 @@ class TestBackbone:
         monkeypatch.setattr(timm, "create_model", offline)
         with pytest.raises(WeightsError, match=r'cannot be downloaded.*--set model.pretrained="FILE"'):
             build({"kind": "timm", "backbone": TINY})
+
+    def test_the_hub_is_asked_once_where_it_is_out_of_reach(self, hub_of, monkeypatch):
+        def wait(seconds):
+            raise AssertionError(f"waited for {seconds} s")
+
+        hub_of("http://127.0.0.1:9")  # the port of no service
+        monkeypatch.setattr("time.sleep", wait)
+        with pytest.raises(WeightsError, match=r"cannot be downloaded \(http://127.0.0.1:9 does not answer: .*refused"):
+            build({"kind": "timm", "backbone": TINY})
+        assert not constants.HF_HUB_OFFLINE
+
+    def test_weights_come_from_the_hub_and_once_there_without_it(self, hub_of, tmp_path):
+        other = timm.create_model(TINY, pretrained=False)
+        save_file(other.state_dict(), tmp_path / "model.safetensors")
+        with served(tmp_path / "model.safetensors") as (address, asked):
+            hub_of(address)
+            network = build({"kind": "timm", "backbone": TINY})
+        assert torch.equal(network.backbone.conv1[0].weight, other.conv1[0].weight)
+        assert asked[0] == "HEAD /"
+        assert any(line.startswith("GET /timm/resnet10t") for line in asked)
+        again = build({"kind": "timm", "backbone": TINY})
+        assert torch.equal(again.backbone.conv1[0].weight, other.conv1[0].weight)
 
     def test_frozen_parts_keep_weights_and_statistics_and_thaw_from_the_end(self):
         model = {"kind": "timm", "backbone": TINY, "pretrained": False, "frozen": True, "unfreeze_every": 2}

@@ -5,12 +5,17 @@ from typing import Any
 
 import timm
 import torch
+from huggingface_hub import constants as hub
+from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mien.errors import RecipeError, WeightsError, unknown_name
 from mien.training.model_recipe import Backbone
 from mien.training.networks.parts import Heads, channels_last
+
+PATIENCE = 10
+"""Seconds that the hub of timm's weights has to answer, before it counts as out of reach."""
 
 
 class BackboneNet(nn.Module):
@@ -97,18 +102,42 @@ def _backbone(settings: Backbone, *, load: bool) -> nn.Module:
             return timm.create_model(name, pretrained=False, **options)
         except RuntimeError as error:  # a name without its tag, which timm knows, and another tag
             raise RecipeError(f"model.backbone: timm cannot make {name} ({error}); choose another name") from error
-    if file is not None:
-        if not file.is_file():
-            raise WeightsError(f"{file}: no such file (model.pretrained); give the path of weights for {name}")
-        options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
+    if file is None:
+        return _downloaded(name, options)
+    if not file.is_file():
+        raise WeightsError(f"{file}: no such file (model.pretrained); give the path of weights for {name}")
+    options["pretrained_cfg_overlay"] = {"file": str(file), "custom_load": False}
     try:
         return timm.create_model(name, pretrained=True, **options)
-    except Exception as error:  # timm, its hub client and torch raise whatever the network or the file makes them
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if file is not None:
-            raise WeightsError(f"{file}: holds no weights for {name} ({reason})") from error
+    except Exception as error:  # timm and torch raise whatever the file makes them
+        raise WeightsError(f"{file}: holds no weights for {name} ({_reason(error)})") from error
+
+
+def _downloaded(name: str, options: dict[str, Any]) -> nn.Module:
+    # The hub's client tries each file six times in 23 seconds, also where it has been downloaded before. So the
+    # hub is asked once, and where it does not answer the client is told to look no further than its own folder.
+    silence, was_offline = _silence(), hub.HF_HUB_OFFLINE
+    hub.HF_HUB_OFFLINE = was_offline or bool(silence)
+    try:
+        return timm.create_model(name, pretrained=True, **options)
+    except Exception as error:  # timm, its hub client and torch raise whatever the network makes them
         raise WeightsError(
-            f"weights of {name} cannot be downloaded ({reason}); where there is no network, fetch them elsewhere, "
-            'copy them here and give the file: --set model.pretrained="FILE", or start without: '
+            f"weights of {name} cannot be downloaded ({silence or _reason(error)}); where there is no network, fetch "
+            'them elsewhere, copy them here and give the file: --set model.pretrained="FILE", or start without: '
             "--set model.pretrained=false"
         ) from error
+    finally:
+        hub.HF_HUB_OFFLINE = was_offline
+
+
+def _silence() -> str:
+    # Why the hub does not answer, empty where it does.
+    try:
+        get_session().head(hub.ENDPOINT, timeout=PATIENCE)
+    except Exception as error:  # of whichever HTTP library the client is made of
+        return f"{hub.ENDPOINT} does not answer: {_reason(error)}"
+    return ""
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
