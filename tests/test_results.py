@@ -99,7 +99,7 @@ def test_landmarks_are_json_too():
 
 def test_rows_one_a_face_and_one_for_a_picture_without():
     rows = RESULT.to_rows()
-    assert [row["face"] for row in rows] == [0, 1]
+    assert [row["face"] for row in rows] == [1, 2]
     assert rows[0]["p_happiness"] == 0.7
     (empty,) = ImageResult((), 10, 20, "m", "b.jpg").to_rows()
     assert empty["source"] == "b.jpg"

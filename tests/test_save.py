@@ -31,8 +31,8 @@ def test_csv_keeps_pictures_without_a_face(tmp_path):
     with (tmp_path / "o.CSV").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["source"], row["face"], row["top"]) for row in rows] == [
-        ("ä.jpg", "0", "neutral"),
         ("ä.jpg", "1", "neutral"),
+        ("ä.jpg", "2", "neutral"),
         ("b.jpg", "", ""),
     ]
     assert float(rows[0]["p_anger"]) == 0.123456789012345

@@ -206,14 +206,14 @@ class ImageResult:
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a face, for tables; a picture without a face gives one row with empty face columns.
 
-        Columns: source, width, height, model, face (0-based, None without a face), x1, y1, x2, y2, score,
-        face_probability, top, confidence, unsure, present (joined by ``;``), then ``p_<label>`` for each
-        emotion where there is a face.
+        Columns: source, width, height, model, face (its number from 1, as in drawn copies; None without a face), x1,
+        y1, x2, y2, score, face_probability, top, confidence, unsure, present (joined by ``;``), then ``p_<label>`` for
+        each emotion where there is a face.
         """
         picture = {"source": self.source, "width": self.width, "height": self.height, "model": self.model}
         if not self.faces:
             return [picture | dict.fromkeys(("face", *BOX_COLUMNS, *ANSWER_COLUMNS))]
         return [
-            picture | {"face": index} | found.box_cells() | found.answer_cells()
-            for index, found in enumerate(self.faces)
+            picture | {"face": number} | found.box_cells() | found.answer_cells()
+            for number, found in enumerate(self.faces, 1)
         ]

@@ -26,7 +26,7 @@ export function toCsv(items, labels) {
     const faces = item.faces.length ? item.faces : [null];
     return faces.map((face, index) => {
       const [x1, y1, x2, y2] = face?.box ?? [];
-      const cells = { ...item, ...face, x1, y1, x2, y2, face: face ? index : null };
+      const cells = { ...item, ...face, x1, y1, x2, y2, face: face ? index + 1 : null };
       cells.present = face?.present?.join(";");
       for (const label of labels) {
         cells[`p_${label}`] = face?.emotions[label];
