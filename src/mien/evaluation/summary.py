@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from mien.data.samples import Samples, read_samples
 from mien.data.table import open_table
-from mien.errors import DataError
+from mien.errors import DataError, unknown_name
 from mien.evaluation.calibration import stated_and_found, uncalibrated
 from mien.evaluation.comparison import Comparison
 from mien.evaluation.groups import REPEATED, Groups, checked_columns, column_groups, quality_groups, repeated_group
 from mien.evaluation.metrics import RESAMPLES, Estimate, confusion, measure, metrics_of
 from mien.evaluation.predictions import Predictions, predict_all, row_by_id
+from mien.evaluation.truths import TRUTHS
 from mien.files import written_whole
 from mien.inference.session import Session
 from mien.provenance import facts
@@ -59,6 +60,9 @@ class Asked:
         truth: only this one, see `mien.evaluation.truths.Truth.name`; None for all.
         columns: of the data, to audit by.
         resamples: of the bootstrap.
+
+    Raises:
+        UsageError: no truth has that name.
     """
 
     data: Path
@@ -67,6 +71,10 @@ class Asked:
     truth: str | None = None
     columns: tuple[str, ...] = ()
     resamples: int = RESAMPLES
+
+    def __post_init__(self) -> None:
+        if self.truth is not None and self.truth not in TRUTHS:
+            raise unknown_name("truth", self.truth, TRUTHS)
 
 
 def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> tuple[Samples, Groups]:

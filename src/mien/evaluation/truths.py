@@ -12,6 +12,9 @@ from mien.errors import DataError, unknown_name
 from mien.labels import FACE2, FER7, FERPLUS8, LabelSet
 from mien.model_card import Head
 
+TRUTHS = ("label", "labels", "arg-max", "majority", "3 votes")
+"""The names of all truths, see `Truth.name`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Truth:
