@@ -56,6 +56,8 @@ def main() -> None:
         teaching = work.export("mien-base-teaching", RECIPES / "mien-base-teaching.toml", everything, *weights)
         work.release("mien-small", everything, [teaching], by="mien-small-cpu")
     work.release("mien-nano", everything, [given.output / "mien-small.onnx"])
+    for name in (*PUPILS, "mien-nano"):
+        print(given.output / f"{name}.onnx")
 
 
 class Work:
@@ -126,9 +128,10 @@ class Work:
         return folder
 
     def export(self, name: str, trained: Path, data: Path, *more: str | Path) -> Path:
-        """Export a trained network in int8, and return the file."""
+        """Export a trained network in int8, where that is not done, and return the file."""
         file = self._folder / f"{name}.onnx"
-        self.mien("export", trained, *more, "--data", data, "--output", file, "--int8")
+        if not file.exists():
+            self.mien("export", trained, *more, "--data", data, "--output", file, "--int8")
         return file
 
     def mien(self, *words: str | Path) -> None:
