@@ -123,17 +123,33 @@ def test_too_large_a_picture():
         mien.Analyzer(detector="haar", max_pixels=100).analyze(np.zeros((60, 60, 3), np.uint8))
 
 
-def test_pictures_that_come_one_after_the_other_are_not_kept(analyzer):
+@pytest.mark.parametrize(("threads", "kept"), [(1, 1), (2, 5)])
+def test_pictures_that_come_one_after_the_other_are_not_kept(analyzer, threads, kept):
     seen = []
 
     def pictures():
-        for _ in range(4):
-            assert all(picture() is None for picture in seen[:-1])  # the last one is still in the caller's hand
+        for _ in range(12):
+            # The last one is still in the caller's hand; two for each thread are taken ahead.
+            assert all(picture() is None for picture in seen[:-kept])
             picture = np.zeros((60, 60, 3), np.uint8)
             seen.append(weakref.ref(picture))
             yield picture
 
-    assert [result.source for result in analyzer.analyze_many(pictures())] == [None] * 4
+    assert [result.source for result in analyzer.analyze_many(pictures(), threads=threads)] == [None] * 12
+
+
+def test_threads_give_what_one_gives(analyzer, astronaut, astronaut_pixels, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no")
+    sources = [astronaut, bad, *(np.roll(astronaut_pixels, 9 * n, axis=1) for n in range(9)), bad, astronaut]
+    one, several = [], []
+    alone = analyzer.analyze_many(sources, threads=1, on_error=lambda source, error: one.append((source, str(error))))
+    shared = analyzer.analyze_many(
+        sources, threads=4, on_error=lambda source, error: several.append((source, str(error)))
+    )
+    assert [result.to_dict() for result in shared] == [result.to_dict() for result in alone]
+    assert several == one
+    assert [source for source, _ in one] == [bad, bad]
 
 
 def test_it_says_in_a_notebook_what_it_is(analyzer):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.errors import PictureError, UsageError, VideoError
+from mien.inference.ahead import work_ahead
 from mien.inference.crops import crop_faces
 from mien.inference.detectors import Detector, EagerHaar, Haar, open_detector
 from mien.inference.gating import Gated
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from mien.video_results import FrameResult
 
 
+MOST_AT_ONCE = 8
+"""Pictures that `Analyzer.analyze_many` has in memory at once, at most."""
+
+
 class Scores(NamedTuple):
     """What the network says to one crop.
 
@@ -35,6 +40,14 @@ class Scores(NamedTuple):
     face: float | None
 
 
+class _Looked(NamedTuple):
+    name: str | None
+    height: int
+    width: int
+    faces: list[Face]
+    crops: NDArray[np.uint8]
+
+
 class Analyzer:
     """Finds faces and says what they show. Safe to use from several threads at once.
 
@@ -45,7 +58,7 @@ class Analyzer:
             face. Or one of your own: whatever has the attributes of `mien.inference.detectors.Detector`.
         labels: which head answers, such as ``"fer7"`` or ``"ferplus8"``; None takes the model's first.
         max_pixels: larger pictures are refused.
-        threads: CPU threads of the network; 0 takes one per core.
+        threads: CPU threads of the network, and of `analyze_many`; 0 takes one per core.
 
     Raises:
         UsageError: an unknown model, detector or head.
@@ -73,6 +86,7 @@ class Analyzer:
         if self._gate is not None and isinstance(self.detector, Haar):
             self.detector = Gated(EagerHaar(), self._session, self._gate)
         self.max_pixels = max_pixels
+        self._threads = min(threads or os.cpu_count() or 1, MOST_AT_ONCE)
 
     def __repr__(self) -> str:
         return f"Analyzer(model={self.card.name!r}, detector={self.detector.name!r}, labels={self.head.name!r})"
@@ -121,21 +135,26 @@ class Analyzer:
         Raises:
             PictureError: it cannot be used as a picture.
         """
-        return self.analyze_many([source])[0]
+        return self.analyze_many([source], threads=1)[0]
 
     def analyze_many(
         self,
         sources: Iterable[PictureSource],
         *,
         on_error: Callable[[PictureSource, PictureError], None] | None = None,
+        threads: int | None = None,
     ) -> list[ImageResult]:
         """Analyze pictures; all their faces go through the network together.
 
-        Pictures are read one after the other and only the crops are kept, so memory grows by a few kilobytes a face.
+        Pictures are decoded and searched in several threads, at most eight at once, and only the crops are kept, so
+        memory grows by a few kilobytes a face.
 
         Args:
             sources: as in `analyze`.
-            on_error: called with each picture that cannot be used, which is then left out; None raises instead.
+            on_error: called with each picture that cannot be used, which is then left out; None raises instead. It is
+                called in the order of the pictures, from the caller's own thread.
+            threads: that decode and search; None takes the analyzer's, at most eight. With 1 a source is taken when the
+                one before is done.
 
         Returns:
             One result a picture, in order.
@@ -146,31 +165,36 @@ class Analyzer:
         """
         if is_one_picture(sources):
             raise UsageError("analyze_many takes several pictures, such as a list of paths; for one there is analyze")
-        found = []
-        crops = [np.empty((0, self.card.crop.channels, self.card.crop.size, self.card.crop.size), np.uint8)]
-        for source in sources:
-            try:
-                picture = self.read(source)
-            except PictureError as error:
-                if on_error is None:
-                    raise
-                on_error(source, error)
-                continue
-            faces = self.detector.find_faces(picture)
-            crops.append(crop_faces(picture, faces, self.card.crop))
-            name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
-            found.append((name, picture.shape, faces))
-        scores = iter(self.judge(np.concatenate(crops)))
+        found: list[_Looked] = []
+        for source, looked in work_ahead(self._look, sources, threads=threads or self._threads):
+            if not isinstance(looked, PictureError):
+                found.append(looked)
+            elif on_error is None:
+                raise looked
+            else:
+                on_error(source, looked)
+        none = np.empty((0, self.card.crop.channels, self.card.crop.size, self.card.crop.size), np.uint8)
+        scores = iter(self.judge(np.concatenate([none, *(looked.crops for looked in found)])))
         return [
             ImageResult(
-                faces=tuple(self._judged(face, next(scores)) for face in faces),
-                width=width,
-                height=height,
+                faces=tuple(self._judged(face, next(scores)) for face in looked.faces),
+                width=looked.width,
+                height=looked.height,
                 model=self.card.name,
-                source=name,
+                source=looked.name,
             )
-            for name, (height, width, _), faces in found
+            for looked in found
         ]
+
+    def _look(self, source: PictureSource) -> _Looked | PictureError:
+        try:
+            picture = self.read(source)
+        except PictureError as error:
+            return error
+        height, width, _ = picture.shape
+        faces = self.detector.find_faces(picture)
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+        return _Looked(name, height, width, faces, crop_faces(picture, faces, self.card.crop))
 
     def _judged(self, face: Face, scores: Scores) -> FaceResult:
         emotions = Emotions(self.head.labels, tuple(scores.emotions.tolist()))

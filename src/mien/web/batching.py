@@ -128,7 +128,8 @@ def analyze_together(
         text = (name or "the picture") + str(error).removeprefix(describe(source))
         reading.problems.append({"picture": len(reading.names) + len(reading.problems), "source": name, "error": text})
 
-    results = analyzer.analyze_many(contents(), on_error=note)
+    # One thread: `note` is about the file that was taken last. Requests share the cores already.
+    results = analyzer.analyze_many(contents(), on_error=note, threads=1)
     observe(sum(len(result) for result in results))
     rest = iter(results)
     answers: list[Answer | PictureError] = []
