@@ -88,6 +88,11 @@ def test_eight_threads_give_what_one_gives(analyzer, astronaut_pixels):
         assert list(pool.map(work, pictures)) == expected
 
 
+def test_no_threads_do_no_work(analyzer):
+    with pytest.raises(mien.UsageError, match="threads is 0: give 1 or more"):
+        analyzer.analyze_many([], threads=0)
+
+
 def test_no_face_is_an_empty_result(analyzer):
     assert analyzer.analyze(np.zeros((60, 60, 3), np.uint8)).faces == ()
     assert analyzer.analyze_many([]) == []

@@ -153,18 +153,20 @@ class Analyzer:
             sources: as in `analyze`.
             on_error: called with each picture that cannot be used, which is then left out; None raises instead. It is
                 called in the order of the pictures, from the caller's own thread.
-            threads: that decode and search; None takes the analyzer's, at most eight. With 1 a source is taken when the
-                one before is done.
+            threads: that decode and search; None takes as many as the analyzer's, eight at most. With 1 a source is
+                taken when the one before is done.
 
         Returns:
             One result a picture, in order.
 
         Raises:
             PictureError: a picture cannot be used, and there is no `on_error`.
-            UsageError: one picture was given in the place of several.
+            UsageError: one picture was given in the place of several, or fewer threads than one.
         """
         if is_one_picture(sources):
             raise UsageError("analyze_many takes several pictures, such as a list of paths; for one there is analyze")
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}: give 1 or more")
         found: list[_Looked] = []
         for source, looked in work_ahead(self._look, sources, threads=threads or self._threads):
             if not isinstance(looked, PictureError):
