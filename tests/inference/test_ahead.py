@@ -42,8 +42,7 @@ def test_an_error_comes_when_its_turn_does(threads):
 
     seen = []
     with pytest.raises(KeyError, match="three"):
-        for item, _ in work_ahead(work, range(9), threads=threads):
-            seen.append(item)
+        seen.extend(item for item, _ in work_ahead(work, range(9), threads=threads))
     assert seen == [0, 1, 2]
 
 
