@@ -27,9 +27,8 @@ def test_equal_answers_are_off_by_what_the_binomial_distribution_says():
     hits = binom(100, 0.7)
     meant = sum(hits.pmf(k) * abs(k / 100 - 0.7) for k in range(101))
     assert found.errors["ece"].mean() == pytest.approx(meant, rel=0.05)
-    assert found.errors["classwise_ece"] == pytest.approx(
-        found.errors["ece"]
-    )  # what one label has too much, the other lacks
+    # What one label has too much, the other lacks.
+    assert found.errors["classwise_ece"] == pytest.approx(found.errors["ece"])
     place = int(0.7 * 15)
     assert [found.low[place], found.high[place]] == pytest.approx(
         [hits.ppf(0.025) / 100, hits.ppf(0.975) / 100], abs=0.01

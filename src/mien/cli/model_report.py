@@ -85,7 +85,7 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
     for row in scores:
         rows += [
             (row["head"], row["truth"], str(row["n"]), metric, _interval(row["metrics"][metric]))
-            for metric in _shown(HEADLINES[row["task"]])
+            for metric in _with_chance(HEADLINES[row["task"]])
             if metric in row["metrics"]
         ]
     yield _table(f"Measured on {where}, 95 % intervals", ("head", "right answer", "n", "figure", "value"), rows)
@@ -107,7 +107,7 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
         yield _table("Accuracy on pictures made worse, in per cent", headings, _made_worse(content))
 
 
-def _shown(headlines: Sequence[str]) -> Sequence[str]:
+def _with_chance(headlines: Sequence[str]) -> Sequence[str]:
     # A calibration error says little without what chance makes of it.
     return (*headlines, "ece_if_calibrated") if "ece" in headlines else headlines
 

@@ -10,7 +10,7 @@ from mien.errors import DataError
 from mien.evaluation.metrics import RESAMPLES, metrics_of
 from mien.evaluation.multilabel import right_answers
 from mien.evaluation.predictions import Predictions, row_by_id
-from mien.evaluation.resampling import Statistics, draw_weights
+from mien.evaluation.resampling import INTERVAL, Statistics, draw_weights
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def compare(a: Predictions, b: Predictions, *, resamples: int = RESAMPLES, seed:
     differences = {}
     for name, value in whole_a.items():
         if "/" not in name and name in whole_b and name in drawn:
-            low, high = np.nanquantile(np.concatenate(drawn[name]), [0.025, 0.975])
+            low, high = np.nanquantile(np.concatenate(drawn[name]), INTERVAL)
             differences[name] = Difference(value, whole_b[name], float(low), float(high))
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return Comparison(*_told_apart(a, b), a.head, a.truth, len(a), only_a, only_b, p, differences)

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from mien.evaluation.calibration import ECE_BINS, bin_of
 from mien.evaluation.predictions import Predictions
+from mien.evaluation.resampling import INTERVAL
 
 DRAWS = 1000
-MEANT = (0.025, 0.975)
-"""Of a hundred calibrated models 95 lie between these quantiles."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +55,16 @@ def consistency(predictions: Predictions, *, draws: int = DRAWS, seed: int = 0) 
     for _ in range(draws):
         if is_single:
             drawn = (upto < random.random((len(scores), 1)) * upto[:, -1:]).sum(axis=1)
-            rights.append(answers.hits(rows[drawn == top], np.zeros((drawn == top).sum(), np.int64)))
+            rights.append(answers.hits(rows[drawn == top], 0))
             classwise.append(each.error(each.hits(rows, drawn)))
         else:
-            happens = np.flatnonzero(random.random(confidence.shape) < confidence)
-            rights.append(answers.hits(happens, np.zeros(len(happens), np.int64)))
+            rights.append(answers.hits(np.flatnonzero(random.random(confidence.shape) < confidence), 0))
     errors = {"ece": np.array([answers.error(right) for right in rights])}
     if is_single:
         errors["classwise_ece"] = np.array(classwise)
     with np.errstate(invalid="ignore"):
         shares = np.array(rights)[:, 0] / answers.counts[0]
-    low, high = np.quantile(shares, MEANT, axis=0)
+    low, high = np.quantile(shares, INTERVAL, axis=0)
     return Consistency(errors, low, high)
 
 
@@ -80,8 +78,8 @@ class _Bins:
         self.counts = self._sums(self._places.ravel())
         self._meant = self._sums(self._places.ravel(), scores.ravel())
 
-    def hits(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        # (columns, 15): how many of what happened fell into each bin.
+    def hits(self, rows: NDArray[np.int64], columns: NDArray[np.int64] | int) -> NDArray[np.float64]:
+        # (columns, 15): how many of the places where something happened fall into each bin.
         return self._sums(self._places[rows, columns])
 
     def error(self, hits: NDArray[np.float64]) -> float:

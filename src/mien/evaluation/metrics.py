@@ -25,10 +25,10 @@ from mien.evaluation.calibration import (
     reliability,
     risk_coverage,
 )
-from mien.evaluation.consistency import MEANT, consistency
+from mien.evaluation.consistency import consistency
 from mien.evaluation.multilabel import gate_metrics, multilabel_metrics
 from mien.evaluation.predictions import Predictions
-from mien.evaluation.resampling import Statistics, draw_weights
+from mien.evaluation.resampling import INTERVAL, Statistics, draw_weights
 
 RESAMPLES = 1000
 RISING = ("ece", "classwise_ece")
@@ -150,10 +150,10 @@ def measure(predictions: Predictions, *, resamples: int = RESAMPLES, seed: int =
         values = np.concatenate([part[name] for part in drawn])
         if name in RISING:
             values = np.maximum(values - (values.mean() - value), 0)
-        low, high = np.nanquantile(values, MEANT)
+        low, high = np.nanquantile(values, INTERVAL)
         found[name] = Estimate(value, float(low), float(high))
         if name in by_chance:
-            low, high = np.quantile(by_chance[name], MEANT)
+            low, high = np.quantile(by_chance[name], INTERVAL)
             found[f"{name}_if_calibrated"] = Estimate(float(by_chance[name].mean()), float(low), float(high))
     return found
 

@@ -24,6 +24,8 @@ from mien.evaluation.ranking import (
     surest_accuracy,
 )
 
+INTERVAL = (0.025, 0.975)
+"""The quantiles that 95 % of all draws lie between."""
 CHUNK = 100
 """Resamples that are worked on together, at most."""
 MOST_WEIGHTS = 5_000_000

@@ -6,7 +6,7 @@ from typing import Any
 import timm
 import torch
 from huggingface_hub import constants as hub
-from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+from huggingface_hub import get_session
 from torch import Tensor, nn
 from torch.nn import functional
 
