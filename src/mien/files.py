@@ -4,10 +4,9 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from mien.errors import OutputError
 
@@ -100,8 +99,3 @@ def free_name(stem: str, suffix: str, taken: dict[str, int]) -> str:
     taken[name.casefold()] = 1
     taken[plain.casefold()] = max(number, 1)
     return name
-
-
-def writable_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with their ``source`` as it is written with `ODD`, for Parquet, which takes nothing but UTF-8."""
-    return [row | {"source": row["source"] and row["source"].encode("utf-8", ODD).decode("utf-8")} for row in rows]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,23 @@ class FaceResult:
             "present": None if self.present is None else list(self.present),
         }
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave."""
+        return cls(**cls._parts(content))
+
+    @classmethod
+    def _parts(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        landmarks, present, emotions = content["landmarks"], content["present"], content["emotions"]
+        landmarks = None if landmarks is None else np.array(landmarks, np.float32)
+        return {
+            "face": Face(Box(*content["box"]), content["score"], landmarks),
+            "emotions": Emotions(tuple(emotions), tuple(emotions.values())),
+            "face_probability": content["face_probability"],
+            "unsure": content["unsure"],
+            "present": None if present is None else tuple(present),
+        }
+
     def box_cells(self) -> dict[str, Any]:
         """Return the columns of a table that say where the face is, `BOX_COLUMNS`."""
         box = self.face.box
@@ -202,6 +219,11 @@ class ImageResult:
             "model": self.model,
             "faces": [face.to_dict() for face in self.faces],
         }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gave."""
+        return cls(**{**content, "faces": tuple(map(FaceResult.from_dict, content["faces"]))})
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a face, for tables; a picture without a face gives one row with empty face columns.

@@ -1,24 +1,26 @@
 """Results -> a file: JSON, JSON lines, CSV or Parquet, by the ending of its name."""
 
-import csv
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.errors import UsageError, import_extra
-from mien.files import ODD, check_writable, writable_rows, written_whole
+from mien.errors import UsageError
+from mien.files import ODD, check_writable, written_whole
 from mien.results import ImageResult
+from mien.row_files import ENDINGS, check_ending, write_rows
+
+_ENDINGS = (".json", *ENDINGS)
 
 
 def save_results(
-    results: Sequence[ImageResult], path: str | os.PathLike[str], *, labels: Sequence[str] | None = None
+    results: Iterable[ImageResult], path: str | os.PathLike[str], *, labels: Sequence[str] | None = None
 ) -> None:
     """Write results to a file, whole or not at all.
 
     Args:
-        results: one per picture.
+        results: one per picture; with `labels` they are read once and never held together.
         path: ends in .json (a list of objects), .jsonl (an object a line), .csv or .parquet (one row a face, and one
             row with empty face columns for a picture without a face).
         labels: of the model's head, so that a table has its columns even where no face was found; None takes those of
@@ -29,11 +31,19 @@ def save_results(
         MissingExtraError: Parquet without pyarrow.
         OutputError: the file cannot be written.
     """
-    write = _writer(Path(path))
+    path = Path(path)
+    check_ending(path, _ENDINGS)
     if labels is None:
+        results = list(results)
         labels = next((face.emotions.labels for result in results for face in result), ())
-    with written_whole(Path(path)) as temporary:
-        write(results, temporary, labels)
+    ending = path.suffix.lower()
+    with written_whole(path) as temporary:
+        if ending == ".json":
+            _write_json(results, temporary)
+        elif ending == ".jsonl":
+            write_rows((result.to_dict() for result in results), temporary, ())
+        else:
+            write_rows(_rows(results, labels), temporary, _columns(labels))
 
 
 def check_output(path: Path) -> None:
@@ -44,55 +54,22 @@ def check_output(path: Path) -> None:
         MissingExtraError: Parquet without pyarrow.
         OutputError: the place cannot be written.
     """
-    if _writer(path) is _write_parquet:
-        _pyarrow()
+    check_ending(path, _ENDINGS)
     check_writable(path)
 
 
-def _writer(path: Path) -> Callable[[Sequence[ImageResult], Path, Sequence[str]], None]:
-    writers = {".json": _write_json, ".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix.lower() not in writers:
-        raise UsageError(f"{path}: cannot tell the format from its name; it must end in {', '.join(writers)}")
-    return writers[path.suffix.lower()]
-
-
-def _write_json(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
-    content = [result.to_dict() for result in results]
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors=ODD)
-
-
-def _write_jsonl(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
+def _write_json(results: Iterable[ImageResult], path: Path) -> None:
+    # As json.dumps writes a list with an indent of one, but one object after the other.
     with path.open("w", encoding="utf-8", errors=ODD) as file:
+        before = "[\n "
         for result in results:
-            file.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
+            text = json.dumps(result.to_dict(), indent=1, ensure_ascii=False)
+            file.write(before + text.replace("\n", "\n "))
+            before = ",\n "
+        file.write("[]\n" if before.startswith("[") else "\n]\n")
 
 
-def _write_csv(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors=ODD) as file:
-        writer = csv.DictWriter(file, _columns(labels))
-        writer.writeheader()
-        writer.writerows(_rows(results, labels))
-
-
-def _write_parquet(results: Sequence[ImageResult], path: Path, labels: Sequence[str]) -> None:
-    arrow, parquet = _pyarrow()
-    types = {
-        "source": "string",
-        "model": "string",
-        "top": "string",
-        "present": "string",
-        "width": "int32",
-        "height": "int32",
-        "face": "int32",
-        "unsure": "bool",
-    }
-    columns = _columns(labels)
-    schema = arrow.schema([(name, types.get(name, "float64")) for name in columns])
-    rows = writable_rows(_rows(results, labels))
-    parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), path)
-
-
-def _rows(results: Sequence[ImageResult], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(results: Iterable[ImageResult], labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     for result in results:
         other = {label for face in result for label in face.emotions if label not in labels}
         if other:
@@ -105,11 +82,3 @@ def _rows(results: Sequence[ImageResult], labels: Sequence[str]) -> Iterator[dic
 def _columns(labels: Sequence[str]) -> list[str]:
     no_face = ImageResult((), 0, 0, "").to_rows()[0]
     return [*no_face, *(f"p_{label}" for label in labels)]
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    purpose = "Parquet output"
-    return (
-        import_extra("pyarrow", extra="parquet", purpose=purpose),
-        import_extra("pyarrow.parquet", extra="parquet", purpose=purpose),
-    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.results import ANSWER_COLUMNS, BOX_COLUMNS, Box, Emotions, Face, FaceResult
+from mien.results import ANSWER_COLUMNS, BOX_COLUMNS, Emotions, FaceResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,27 +42,14 @@ class TrackedFace(FaceResult):
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "TrackedFace":
-        """Read what `to_dict` gave."""
-        emotions, smoothed = (
-            Emotions(tuple(content[key]), tuple(content[key].values())) for key in ("emotions", "smoothed")
-        )
-        landmarks, present = content["landmarks"], content["present"]
-        return cls(
-            Face(
-                Box(*content["box"]),
-                content["score"],
-                None if landmarks is None else np.array(landmarks, np.float32),
-            ),
-            emotions,
-            content["face_probability"],
-            content["track_id"],
-            content["unsure"],
-            None if present is None else tuple(present),
-            smoothed=smoothed,
-            label=content["label"],
-            label_unsure=content["label_unsure"],
-        )
+    def _parts(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        smoothed = content["smoothed"]
+        return super()._parts(content) | {
+            "track_id": content["track_id"],
+            "smoothed": Emotions(tuple(smoothed), tuple(smoothed.values())),
+            "label": content["label"],
+            "label_unsure": content["label_unsure"],
+        }
 
 
 @dataclass(frozen=True)

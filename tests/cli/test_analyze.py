@@ -3,12 +3,17 @@ import errno
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mien.cli.analyze import find_pictures
+from mien.cli.analyze_work import find_pictures
 from mien.errors import UsageError
 from mien.inference.analyzer import Analyzer
 from mien.labels import FERPLUS8
@@ -197,6 +202,117 @@ def test_a_disk_that_fills_while_drawing_keeps_the_results(mien, folder, tmp_pat
     assert code == 1
     assert "a.jpg: cannot be written (No space left on device)" in err
     assert len(json.loads((tmp_path / "o.json").read_text())) == 1
+
+
+@pytest.fixture
+def many(tmp_path, astronaut_pixels):
+    """Three hundred pictures of one face: ten groups."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(300):
+        Image.fromarray(astronaut_pixels[60 + number % 7 : 220, 160:300]).resize((96, 96)).save(
+            folder / f"{number:03d}.png"
+        )
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_and_run_again_it_is_complete_and_nothing_is_done_twice(many, tmp_path, how):
+    output, copies = tmp_path / "o.json", tmp_path / "copies"
+    words = [sys.executable, "-m", "mien", "analyze", many, "--no-detect", "-o", output, "-a", copies]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "o.json.journal"
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 70):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    known = journal.read_bytes().count(b"\n") - 1
+    assert known < 300
+    if how == signal.SIGKILL:
+        assert not output.exists()
+    else:
+        assert f"interrupted; of {300 - known} pictures there are no results; run the same command again" in err
+        assert "Traceback" not in err
+        assert len(json.loads(output.read_text())) == known
+    again = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert f"went on after {known} pictures of an interrupted run" in again.stdout
+    assert "300 faces in 300 pictures" in again.stdout
+    assert not journal.exists()
+    assert sorted(path.name for path in copies.glob("[!.]*")) == [f"{number:03d}.png" for number in range(300)]
+    once = tmp_path / "once.json"
+    subprocess.run([*words[:-3], once], check=True, capture_output=True)
+    assert output.read_bytes() == once.read_bytes()
+
+
+def stop_after(monkeypatch, groups, error=KeyboardInterrupt):
+    analyze_many, done = Analyzer.analyze_many, []
+
+    def some(self, sources, **options):
+        if len(done) == groups:
+            raise error
+        done.append(analyze_many(self, sources, **options))
+        return done[-1]
+
+    monkeypatch.setattr(Analyzer, "analyze_many", some)
+    return lambda: monkeypatch.setattr(Analyzer, "analyze_many", analyze_many)
+
+
+def test_what_was_left_is_gone_on_with_by_the_same_command_only(mien, many, tmp_path, monkeypatch):
+    words = ["analyze", many, "--no-detect", "-o", tmp_path / "o.csv"]
+    go_on = stop_after(monkeypatch, 2)
+    assert mien(*words)[0] == 1
+    go_on()
+    code, _, err = mien(*words, "--labels", "ferplus8")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "another run (other labels)" in err
+    code, _, err = mien(*words[:1], many / "299.png", *words[2:])
+    assert (code, err.count("\n")) == (2, 1)
+    assert "holds results of other pictures, such as" in err
+    (many / "000.png").unlink()  # is no reason to refuse
+    shutil.copy(many / "002.png", many / "001.png")
+    code, out, err = mien(*words)
+    assert (code, err) == (0, "")
+    assert "went on after 62 pictures" in out
+    with (tmp_path / "o.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [os.path.basename(row["source"]) for row in rows] == [f"{number:03d}.png" for number in range(1, 300)]
+    assert rows[0]["p_anger"] == rows[1]["p_anger"]
+    assert not (tmp_path / "o.csv.journal").exists()
+
+
+def test_copies_that_a_full_disk_prevented_are_made_by_the_next_run(mien, folder, tmp_path, monkeypatch):
+    (folder / "broken.jpg").unlink()
+    words = ["analyze", folder, "-o", tmp_path / "o.json", "-a", tmp_path / "drawn"]
+    save, saved = Image.Image.save, []
+
+    def full(self, *args, **options):
+        if saved:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(save(self, *args, **options))
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    code, _, err = mien(*words)
+    assert code == 1
+    assert "cannot be written (No space left on device)" in err
+    assert "the rest is complete" not in err
+    assert len(json.loads((tmp_path / "o.json").read_text())) == 3
+    monkeypatch.setattr(Image.Image, "save", save)
+    code, out, err = mien(*words)
+    assert (code, err) == (0, "")
+    assert "went on after 3 pictures" in out
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a-2.jpg", "a.jpg", "blank.png"]
+
+
+def test_a_table_that_cannot_be_written_leaves_what_is_known(mien, folder, tmp_path, monkeypatch):
+    words = ["analyze", folder / "a.jpg", "-o", tmp_path / "o.csv"]
+    with monkeypatch.context() as full:
+        full.setattr("mien.save.write_rows", Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        code, _, err = mien(*words)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "make room; or run the same command again: the results so far are in" in err
+    assert "went on after 1 picture of an interrupted run" in mien(*words)[1]
 
 
 def test_find_pictures(folder):

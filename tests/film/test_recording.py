@@ -2,7 +2,7 @@ import cv2
 import pytest
 
 import mien
-from mien.film.journal import Journal
+from mien.film.journal import FilmJournal
 from mien.film.recording import Recorder, Stopped
 from mien.inference.video.analyzer import VideoSettings
 from mien.inference.video.frames import Part, open_film
@@ -44,7 +44,7 @@ def record(analyzer, path, source, **options):
     """Record a film, stopped after so many frames where `stop_after` says so."""
     stop_after = options.pop("stop_after", None)
     seen = []
-    with Journal(path, {}) as journal:
+    with FilmJournal(path, {}) as journal:
         recorder = Recorder(
             analyzer,
             journal,
@@ -70,7 +70,7 @@ def test_a_camera_is_stopped_in_good_order(analyzer, camera, tmp_path):
 
 
 def test_a_camera_that_was_killed_is_not_gone_on_with(analyzer, camera, tmp_path):
-    with Journal(tmp_path / "j", {}) as journal:
+    with FilmJournal(tmp_path / "j", {}) as journal:
         journal.begin("camera 0", {})
         journal.write(mien.FrameResult(0, 0.0, (), 10, 10, "m"))
     summary, state, results = record(analyzer, tmp_path / "j", 0)

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from mien import row_files
 from mien.errors import UsageError
-from mien.film import tables
 from mien.film.tables import check_table, save_events, save_frames
 from tests.film.test_journal import frame
 
@@ -34,7 +34,7 @@ def test_csv_has_a_row_a_face_and_one_for_a_frame_without(tmp_path):
 
 def test_parquet_in_groups_says_the_same(tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(tables, "GROUP_ROWS", 2)
+    monkeypatch.setattr(row_files, "GROUP_ROWS", 2)
     save_frames(iter(RESULTS), tmp_path / "o.parquet", labels=LABELS)
     save_frames(iter(RESULTS), tmp_path / "o.csv", labels=LABELS)
     file = parquet.ParquetFile(tmp_path / "o.parquet")
@@ -70,7 +70,7 @@ def test_events_are_a_table_of_their_own(tmp_path):
 
 
 def test_another_ending(tmp_path):
-    with pytest.raises(UsageError, match=r"must end in \.parquet, \.csv, \.jsonl"):
+    with pytest.raises(UsageError, match=r"must end in \.jsonl, \.csv, \.parquet"):
         check_table(tmp_path / "o.json")
 
 

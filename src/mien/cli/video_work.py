@@ -14,7 +14,7 @@ from mien.cli.finding import files_in, files_matching
 from mien.cli.progress import progress_bar
 from mien.errors import MienError, OutputError, UsageError
 from mien.files import check_writable, free_name
-from mien.film.journal import Journal
+from mien.film.journal import FilmJournal
 from mien.film.recording import Recorder, Stopped
 from mien.film.summary import Summary
 from mien.film.tables import check_table, save_events, save_frames
@@ -133,7 +133,7 @@ def work(
     }
     done = Done()
     copies, plots = outputs.copies(films), outputs.plots(films)
-    with _journal_path(outputs) as path, Journal(path, facts | asdict(settings) | asdict(part)) as journal:
+    with _journal_path(outputs) as path, FilmJournal(path, facts | asdict(settings) | asdict(part)) as journal:
         done.resumed = sum(state.frames for state in journal.films.values())
         with _interrupt() as asked:
             recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)

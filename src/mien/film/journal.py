@@ -1,24 +1,20 @@
 """What is known of some films so far, in a file that survives a kill.
 
-A journal holds one JSON object a line: what the run is, then for each film its beginning, its frames and what is lost
-of it as they come, and its end. A line that a kill has cut in two is dropped when the journal is opened again. The
-frames are enough to go on: `mien.inference.video.analyzer.VideoAnalyzer.replay` takes them in as if it had just seen
-them.
+A line says what the run is, then for each film its beginning, its frames and what is lost of it as they come, and its
+end. The frames are enough to go on: `mien.inference.video.analyzer.VideoAnalyzer.replay` takes them in as if it had
+just seen them.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
-from mien.errors import OutputError, UsageError
+from mien.errors import UsageError
+from mien.journal import Journal
 from mien.video_results import FrameResult
-
-VERSION = 2
 
 
 @dataclass
@@ -57,8 +53,8 @@ class FilmState:
         self.problems = tuple(dict.fromkeys((*self.problems, *problems)))
 
 
-class Journal:
-    """Frames of films on disk. Use it as a context manager.
+class FilmJournal(Journal):
+    """Frames of films on disk.
 
     Args:
         path: the file; one that is there is gone on with.
@@ -72,32 +68,14 @@ class Journal:
         OutputError: it cannot be read or written.
     """
 
+    VERSION = 2
+    COMMAND = "mien video"
+    path: Path
+
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
-        self.path = path
         self.films: dict[str, FilmState] = {}
-        self._run = json.loads(json.dumps(run))
         self._current: FilmState | None = None  # whose frames a new line would follow
-        try:
-            self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
-        try:
-            self._file.truncate(self._read())
-            self._file.seek(0, 2)
-            if self._file.tell() == 0:
-                self._write({"journal": VERSION, "run": self._run})
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> "Journal":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):  # of a full disk, which a write has told already: it tries once more what did not fit
-            self._file.close()
+        super().__init__(path, run)
 
     def begin(self, film: str, stamp: Mapping[str, Any]) -> FilmState:
         """Start with a film, or go on with it.
@@ -117,8 +95,8 @@ class Journal:
                 "file to start afresh"
             )
         if state is not self._current and not state.ended:
-            self._write({"film": film, "stamp": stamp})
-            state.go_on(self._file.tell())
+            _, end = self._write({"film": film, "stamp": stamp})
+            state.go_on(end)
         self.films[film] = self._current = state
         return state
 
@@ -168,48 +146,16 @@ class Journal:
         for film in self.films:
             yield from self.frames(film)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(line).encode("ascii") + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); make room and run the same command again, it goes "
-                "on where it stopped"
-            ) from error
-
-    def _read(self) -> int:
-        # Returns where the last whole line ends.
-        end = 0
-        for line in self._file:
-            if not line.endswith(b"\n"):
-                break
-            try:
-                content = json.loads(line)
-                if end == 0:
-                    self._check_run(content["journal"], content["run"])
-                elif "film" in content:
-                    self._current = self.films.setdefault(content["film"], FilmState(content["stamp"], []))
-                    self._current.go_on(end + len(line))
-                elif "end" in content:
-                    state = self.films[content["end"]]
-                    state.ended, state.problems = True, tuple(content["problems"])
-                elif self._current is None:
-                    raise ValueError("no film has begun")
-                elif "lost" in content:
-                    self._current.add([content["lost"]])
-                else:
-                    self._current.count()
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise UsageError(f"{self.path}: is not a journal of `mien video`; delete it or move it away") from error
-            end += len(line)
-        return end
-
-    def _check_run(self, version: int, run: Mapping[str, Any]) -> None:
-        if version == VERSION and run == self._run:
-            return
-        keys = [key for key in self._run if run.get(key) != self._run[key]] or ["version"]
-        raise UsageError(
-            f"{self.path}: holds the beginning of another run (other {', '.join(keys)}); give the same options as then "
-            "to go on with it, or delete it to start afresh"
-        )
+    def _take(self, content: Mapping[str, Any], start: int, end: int) -> None:
+        if "film" in content:
+            self._current = self.films.setdefault(content["film"], FilmState(content["stamp"], []))
+            self._current.go_on(end)
+        elif "end" in content:
+            state = self.films[content["end"]]
+            state.ended, state.problems = True, tuple(content["problems"])
+        elif self._current is None:
+            raise ValueError("no film has begun")
+        elif "lost" in content:
+            self._current.add([content["lost"]])
+        else:
+            self._current.count()

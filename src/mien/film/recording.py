@@ -7,7 +7,7 @@ from typing import Any
 
 from mien.film.annotated import annotated_film
 from mien.film.drawing import draw_frame
-from mien.film.journal import Journal
+from mien.film.journal import FilmJournal
 from mien.film.summary import Summary
 from mien.film.thumbnails import Thumbnails
 from mien.film.timeline import draw_timeline
@@ -35,7 +35,7 @@ class Recorder:
     def __init__(
         self,
         analyzer: Analyzer,
-        journal: Journal,
+        journal: FilmJournal,
         *,
         part: Part,
         settings: VideoSettings,
