@@ -31,10 +31,12 @@ def pictures(tmp_path):
     return [str(name) for name in names]
 
 
-def write(path, sources, **options):
+def write(path, sources, *, copy=None):
     with PictureJournal(path, RUN) as journal:
         for source in sources:
-            journal.add(result(source, faces=len(journal.pictures)), stamp_of(source), **options)
+            journal.add(result(source, faces=len(journal.pictures)), stamp_of(source))
+            if copy is not None:
+                journal.add_copy(source, copy)
 
 
 @pytest.mark.parametrize("known", [0, 2, 3])
@@ -75,6 +77,8 @@ def test_a_file_that_has_changed_is_not_known(tmp_path, pictures):
     with PictureJournal(tmp_path / "j", RUN) as journal:
         assert journal.missing(pictures) == pictures[1:]
         assert [each.source for each in journal.results(pictures)] == pictures[:1]
+        journal.add(result(pictures[1]), stamp_of(pictures[1]))
+        assert journal.drawn == {pictures[0], pictures[2]}
         assert set(journal.copies) == set(pictures)  # under which a new copy takes the place of the old one
 
 
@@ -87,3 +91,9 @@ def test_another_run_and_a_journal_of_films_are_refused(tmp_path, pictures):
     (tmp_path / "k").write_bytes(before.splitlines(keepends=True)[0] + b'{"film": "a.mp4", "stamp": {}}\n')
     with pytest.raises(UsageError, match="is not a journal of `mien analyze`"):
         PictureJournal(tmp_path / "k", RUN)
+
+
+def test_two_processes_do_not_write_one_journal(tmp_path, pictures):
+    with PictureJournal(tmp_path / "j", RUN), pytest.raises(UsageError, match="in use by another mien"):
+        PictureJournal(tmp_path / "j", RUN)
+    write(tmp_path / "j", pictures)  # it is free again

@@ -1,7 +1,9 @@
 """Work so far, in a file that survives a kill: one JSON object a line, the first of which says what run it is of."""
 
+import errno
 import io
 import json
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,6 +12,14 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from mien.errors import OutputError, UsageError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_BEYOND = 2**31 - 2
+"""A byte that no journal reaches."""
 
 
 class Journal(ABC):
@@ -24,7 +34,7 @@ class Journal(ABC):
         COMMAND: whose journal it is, for errors.
 
     Raises:
-        UsageError: the file belongs to another run, or is no journal.
+        UsageError: the file belongs to another run, is in use by another process, or is no journal.
         OutputError: it cannot be read or written.
     """
 
@@ -39,6 +49,7 @@ class Journal(ABC):
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
         try:
+            _lock(self._file, path)
             if self._end_of_known() == 0:
                 self._write({"journal": self.VERSION, "run": self._run})
         except BaseException:
@@ -51,6 +62,10 @@ class Journal(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
         with suppress(OSError):  # of a full disk, which a write has told already: it tries once more what did not fit
             self._file.close()
 
@@ -106,3 +121,22 @@ class Journal(ABC):
             f"{self.path}: holds the beginning of another run (other {', '.join(keys)}); give the same options as then "
             "to go on with it, or delete it to start afresh"
         )
+
+
+def _lock(file: IO[bytes], path: Path | None) -> None:
+    # Until it is closed: two processes that write one journal would each take the other's lines for their own.
+    if path is None:
+        return
+    try:
+        if sys.platform == "win32":
+            file.seek(_BEYOND)  # others may not even read what is locked there
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            raise UsageError(
+                f"{path}: is in use by another mien with the same output; wait for its end, or choose another --output"
+            ) from error
+        # Some file systems of networks have no locks; without them it goes as well, as long as one process writes.

@@ -29,7 +29,8 @@ class PictureJournal(Journal):
 
     Attributes:
         pictures: by source, those that are known.
-        copies: by source, the names of annotated copies.
+        copies: by source, the names of annotated copies, also of files that have changed since.
+        drawn: the sources whose copies show the results that are known.
 
     Raises:
         UsageError: the file belongs to another run, or is no journal.
@@ -42,6 +43,7 @@ class PictureJournal(Journal):
     def __init__(self, path: Path | None, run: Mapping[str, Any]) -> None:
         self.pictures: dict[str, Known] = {}
         self.copies: dict[str, str] = {}
+        self.drawn: set[str] = set()
         super().__init__(path, run)
 
     def missing(self, sources: Iterable[str]) -> list[str]:
@@ -54,18 +56,26 @@ class PictureJournal(Journal):
                 missing.append(source)
         return missing
 
-    def add(self, result: ImageResult, stamp: list[int] | None, *, copy: str | None = None) -> None:
+    def add(self, result: ImageResult, stamp: list[int] | None) -> None:
         """Write the result of a picture.
 
         Args:
             result: with its source.
             stamp: of `stamp_of`, from before it was read.
-            copy: the name of its annotated copy.
 
         Raises:
             OutputError: the disk is full.
         """
-        line = {"stamp": stamp, "copy": copy, "picture": result.to_dict()}
+        line = {"stamp": stamp, "picture": result.to_dict()}
+        self._take(line, *self._write(line))
+
+    def add_copy(self, source: str, name: str) -> None:
+        """Note that a picture's annotated copy is there.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        line = {"copy": name, "of": source}
         self._take(line, *self._write(line))
 
     def results(self, sources: Iterable[str]) -> Iterator[ImageResult]:
@@ -75,10 +85,13 @@ class PictureJournal(Journal):
                 yield ImageResult.from_dict(self._read(self.pictures[source].start)["picture"])
 
     def _take(self, content: Mapping[str, Any], start: int, end: int) -> None:
-        source = content["picture"]["source"]
-        self.pictures[source] = Known(start, content["stamp"])
-        if content["copy"] is not None:
-            self.copies[source] = content["copy"]
+        if "copy" in content:
+            self.copies[content["of"]] = content["copy"]
+            self.drawn.add(content["of"])
+        else:
+            source = content["picture"]["source"]
+            self.pictures[source] = Known(start, content["stamp"])
+            self.drawn.discard(source)
 
 
 def stamp_of(source: str) -> list[int] | None:

@@ -18,6 +18,7 @@ from mien.errors import UsageError
 from mien.inference.analyzer import Analyzer
 from mien.labels import FERPLUS8
 from mien.model_card import Head
+from mien.picture_journal import PictureJournal
 
 
 @pytest.fixture(autouse=True)
@@ -223,17 +224,17 @@ def test_stopped_and_run_again_it_is_complete_and_nothing_is_done_twice(many, tm
     words = [sys.executable, "-m", "mien", "analyze", many, "--no-detect", "-o", output, "-a", copies]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     journal = tmp_path / "o.json.journal"
-    while not (journal.exists() and journal.read_bytes().count(b"\n") > 70):
+    while not (journal.exists() and journal.read_bytes().count(b'"picture"') > 70):
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(how)
     _, err = process.communicate(timeout=60)
-    known = journal.read_bytes().count(b"\n") - 1
+    known = journal.read_bytes().count(b'"picture"')
     assert known < 300
     if how == signal.SIGKILL:
         assert not output.exists()
     else:
-        assert f"interrupted; of {300 - known} pictures there are no results; run the same command again" in err
+        assert f"interrupted; of {300 - known} pictures there are no results; run the same command again to go" in err
         assert "Traceback" not in err
         assert len(json.loads(output.read_text())) == known
     again = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -280,6 +281,56 @@ def test_what_was_left_is_gone_on_with_by_the_same_command_only(mien, many, tmp_
     assert [os.path.basename(row["source"]) for row in rows] == [f"{number:03d}.png" for number in range(1, 300)]
     assert rows[0]["p_anger"] == rows[1]["p_anger"]
     assert not (tmp_path / "o.csv.journal").exists()
+
+
+def test_what_was_left_is_kept_when_the_pictures_are_away(mien, many, tmp_path, monkeypatch):
+    words = ["analyze", many, "--no-detect", "-o", tmp_path / "o.csv"]
+    go_on = stop_after(monkeypatch, 2)
+    mien(*words)
+    go_on()
+    many.rename(tmp_path / "away")
+    code, _, err = mien(*words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "many: is gone, and an interrupted run has results of it; put it back" in err
+    (tmp_path / "away").rename(many)
+    code, out, _ = mien(*words)
+    assert code == 0
+    assert "went on after 64 pictures" in out
+
+
+def test_an_interruption_takes_the_place_of_no_results(mien, many, tmp_path, monkeypatch):
+    words = ["analyze", many, "--no-detect", "-o", tmp_path / "o.csv"]
+    go_on = stop_after(monkeypatch, 0)
+    mien(*words)
+    assert not (tmp_path / "o.csv").exists()
+    (tmp_path / "o.csv").write_text("complete")
+    go_on()
+    go_on = stop_after(monkeypatch, 1)
+    code, out, err = mien(*words)
+    assert code == 1
+    assert "of 268 pictures there are no results; run the same command again to go on from there (kept in " in err
+    assert "results:" not in out
+    assert (tmp_path / "o.csv").read_text() == "complete"
+
+
+def test_copies_of_an_earlier_run_are_not_taken_for_those_of_a_stopped_one(mien, many, tmp_path, monkeypatch):
+    words = ["analyze", many, "--no-detect", "-o", tmp_path / "o.csv", "-a", tmp_path / "drawn"]
+    (tmp_path / "drawn").mkdir()
+    for picture in many.iterdir():
+        shutil.copy(picture, tmp_path / "drawn")
+    write, written = PictureJournal.add_copy, []
+
+    def stop(self, *words):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(write(self, *words))
+
+    monkeypatch.setattr(PictureJournal, "add_copy", stop)
+    assert mien(*words, "--blur")[0] == 1
+    monkeypatch.setattr(PictureJournal, "add_copy", write)
+    assert mien(*words, "--blur")[0] == 0
+    for picture in many.iterdir():
+        assert (tmp_path / "drawn" / picture.name).read_bytes() != picture.read_bytes()
 
 
 def test_copies_that_a_full_disk_prevented_are_made_by_the_next_run(mien, folder, tmp_path, monkeypatch):

@@ -85,11 +85,11 @@ def analyze(
         labels=labels,
         max_pixels=int(max_megapixels * 1e6),
     )
-    wanted = Wanted(output, annotate, blur, min_confidence)
+    wanted = Wanted(analyzer.head.labels, output, annotate, blur, min_confidence)
     report = Report(analyzer, wanted)
     with open_journal(analyzer, files, wanted) as journal:
         done = work(analyzer, files, wanted, journal)
-        save(report.over(journal.results(map(str, files))), wanted, journal, analyzer.head.labels)
+        save(report.over(journal.results(map(str, files))), wanted, done, journal)
     if journal.path is not None and not done.stopped:
         journal.path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
     report.show(done)

@@ -69,7 +69,7 @@ class Report:
             console.print(
                 f"[dim]unsure: too improbable; of the others at most {error:.0%} were wrong on validation pictures[/]"
             )
-        if wanted.output is not None:
+        if done.saved:
             console.print(f"[dim]results: {escape(str(wanted.output))}[/]", soft_wrap=True)
         if wanted.annotate is not None:
             console.print(f"[dim]annotated copies: {escape(str(wanted.annotate))}[/]", soft_wrap=True)

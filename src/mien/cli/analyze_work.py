@@ -27,12 +27,14 @@ class Wanted:
     """What is made of the pictures.
 
     Attributes:
+        labels: of the head that answers.
         output: a file of results.
         annotate: a folder for annotated copies.
         blur: whether faces are unrecognisable in these.
         min_confidence: faces whose most probable emotion is less probable are left out.
     """
 
+    labels: Sequence[str]
     output: Path | None = None
     annotate: Path | None = None
     blur: bool = False
@@ -47,11 +49,13 @@ class Done:
         resumed: pictures that an interrupted run had left.
         failures: in one line each what went wrong.
         stopped: whether there is more to do.
+        saved: whether the results are written.
     """
 
     resumed: int = 0
     failures: list[str] = field(default_factory=list)
     stopped: bool = False
+    saved: bool = False
 
 
 def find_pictures(paths: Sequence[str], *, but: Path | None = None) -> list[Path]:
@@ -114,14 +118,27 @@ def open_journal(analyzer: Analyzer, files: Sequence[Path], wanted: Wanted) -> P
         "blur": wanted.blur,
     }
     journal = PictureJournal(path, run)
-    others = set(journal.pictures).difference(map(str, files))
-    other = next((source for source in sorted(others) if Path(source).exists()), None)
-    if other is None:
-        return journal
-    with journal:
+    try:
+        _check_pictures(journal, files)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
+def _check_pictures(journal: PictureJournal, files: Sequence[Path]) -> None:
+    # What is known and not asked for would be lost with the journal, without a word.
+    known = {Path(source) for source in journal.pictures}
+    places = known.union(*(path.parents for path in known))
+    remedy = f"then run the same command again, or delete {journal.path} to start afresh"
+    for file in files:
+        if file in places and not file.exists():
+            raise UsageError(f"{file}: is gone, and an interrupted run has results of it; put it back, {remedy}")
+    other = next((path for path in sorted(known.difference(files)) if path.exists()), None)
+    if other is not None:
         raise UsageError(
-            f"{path}: holds results of other pictures, such as {other}; give the same paths as then to go on with it, "
-            "or delete it to start afresh"
+            f"{journal.path}: holds results of other pictures, such as {other}; give the same paths as then to go on "
+            "with it, or delete it to start afresh"
         )
 
 
@@ -146,38 +163,41 @@ def work(analyzer: Analyzer, files: Sequence[Path], wanted: Wanted, journal: Pic
                 stamps = {source: stamp_of(source) for source in group}
                 results = analyzer.analyze_many(advance.over(group), on_error=note)
                 for result in results:
-                    source = str(result.source)
-                    journal.add(result, stamps[source], copy=copies.name(source))
+                    journal.add(result, stamps[str(result.source)])
                 copies.write(results)
     except OutputError as error:  # a full disk: the results so far are still worth saving
         done.failures.append(str(error))
         done.stopped = True
     except KeyboardInterrupt:
         left = sum(source not in journal.pictures for source in missing)
-        remedy = "; run the same command again to go on from there" if journal.path else ""
-        done.failures.append(f"interrupted; of {left} pictures there are no results{remedy}")
+        done.failures.append(f"interrupted; of {left} pictures there are no results")
         done.stopped = True
+    if done.stopped and journal.path is not None and "the same command" not in done.failures[-1]:
+        done.failures[-1] += f"; run the same command again to go on from there (kept in {journal.path})"
     return done
 
 
-def save(results: Iterable[ImageResult], wanted: Wanted, journal: PictureJournal, labels: Sequence[str]) -> None:
-    """Write the results where they are wanted; without an output they are only gone through.
+def save(results: Iterable[ImageResult], wanted: Wanted, done: Done, journal: PictureJournal) -> None:
+    """Write the results where they are wanted; otherwise they are only gone through.
+
+    Results of a run that was stopped take the place of no file: it may hold all that they hold, and more.
 
     Raises:
         OutputError: they cannot be written; the journal is kept.
     """
     count = len(journal.pictures)
     with progress_bar("written", total=count, shown=count > MANY) as advance:
-        if wanted.output is None:
+        if wanted.output is None or (done.stopped and (wanted.output.exists() or not count)):
             for _ in results:
                 pass
             return
         try:
-            save_results(advance.over(results), wanted.output, labels=labels)
+            save_results(advance.over(results), wanted.output, labels=wanted.labels)
         except OutputError as error:
             raise OutputError(
                 f"{error}; or run the same command again: the results so far are in {journal.path}"
             ) from error
+    done.saved = True
 
 
 class _Copies:
@@ -190,31 +210,33 @@ class _Copies:
         self._failures = failures
         self._taken = {name.casefold(): 1 for name in journal.copies.values()}
 
-    def name(self, source: str) -> str | None:
-        # That of an earlier run, or a new one.
-        if self._wanted.annotate is None or source in self._journal.copies:
-            return self._journal.copies.get(source)
-        path = Path(source)
-        ending = path.suffix.lower() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp") else ".png"
-        return free_name(path.stem, ending, self._taken)
-
     def missing(self, known: Iterable[str]) -> list[str]:
-        # The pictures whose copies a kill or a full disk has prevented.
-        folder = self._wanted.annotate
+        # The pictures whose copies a kill or a full disk has prevented. What stands there may be of another run.
+        folder, journal = self._wanted.annotate, self._journal
         if folder is None:
             return []
-        return [source for source in known if not (folder / self._journal.copies[source]).exists()]
+        return [
+            source for source in known if source not in journal.drawn or not (folder / journal.copies[source]).exists()
+        ]
 
     def write(self, results: Iterable[ImageResult]) -> None:
         if self._wanted.annotate is None:
             return
         for result in results:
+            source = str(result.source)
             try:
-                picture = self._analyzer.read(str(result.source))
+                picture = self._analyzer.read(source)
             except PictureError as error:  # gone since it was analysed, or a pipe: its results are kept
                 self._failures.append(str(error))
                 continue
             if self._wanted.blur:  # also those that are left out: nobody is to be recognised
                 picture = blur_faces(picture, result)
-            with written_whole(self._wanted.annotate / self._journal.copies[str(result.source)]) as temporary:
+            name = self._name(Path(source))
+            with written_whole(self._wanted.annotate / name) as temporary:
                 draw_faces(picture, result.at_least(self._wanted.min_confidence)).save(temporary, quality=92)
+            self._journal.add_copy(source, name)
+
+    def _name(self, path: Path) -> str:
+        # That of an earlier run, or a new one.
+        ending = path.suffix.lower() if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp") else ".png"
+        return self._journal.copies.get(str(path)) or free_name(path.stem, ending, self._taken)
