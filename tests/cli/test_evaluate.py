@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from mien.data.encoding import encode_png
+from mien.data.record import Record, TableMeta
 from mien.data.samples import read_samples
 from mien.data.votes import plurality
+from mien.data.writing import write_table
 from mien.evaluation.calibration import stated_and_found
 from mien.evaluation.metrics import accuracy, calibration_error
 from mien.evaluation.predictions import predict
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
-from mien.labels import FER7
+from mien.labels import FACE2, FER7
 from mien.model_card import FER2013_CROP
 
 MODEL = "mien-compact"
@@ -51,6 +54,20 @@ def test_the_tables_fit_a_terminal_of_80_columns(mien, small_fer2013, tmp_path):
     assert "multilabel8:" in out
     code, out, _ = mien("evaluate", "mien-nano", "mien-compact", small_fer2013)
     assert (code, "…" in out) == (0, False)
+    draw = np.random.default_rng(0)
+    pictures = [draw.integers(0, 256, (48, 48), dtype=np.uint8) // (1 + number % 2) for number in range(40)]
+    gate = tmp_path / "gate.parquet"
+    write_table(
+        gate,
+        TableMeta(label_set=FACE2, license="none", layout="drawn"),
+        [
+            Record(encode_png(picture), f"{number}.png", FACE2.labels[number % 2], "PublicTest", "drawn")
+            for number, picture in enumerate(pictures)
+        ],
+    )
+    code, out, _ = mien("evaluate", "mien-nano", gate, "-o", tmp_path / "f.csv")
+    assert re.search(r"right answer +n +accuracy +balanced +AUC +precision +recall +ECE *$", out, re.MULTILINE)
+    code, out, _ = mien("evaluate", "mien-nano", "mien-compact", small_fer2013)
     assert re.search(r"^accuracy +0\.\d{4} +0\.\d{4} +[+-]0\.\d{4} +[+-]0\.\d{4} to [+-]0\.\d{4} ", out, re.MULTILINE)
 
 
@@ -248,6 +265,41 @@ def test_wrong_questions_are_one_line(mien, small_fer2013, words, code, message)
     found, _, err = mien("evaluate", *(word.format(data=small_fer2013) for word in words))
     assert (found, err.count("\n")) == (code, 1)
     assert message in err
+
+
+def test_a_file_of_predictions_is_of_one_split_head_and_truth(mien, small_fer2013, other, tmp_path):
+    made = tmp_path / "report" / "predictions.parquet"
+    mien("evaluate", "mien-nano", small_fer2013, "--head", "fer7", "-o", made.parent)
+    assert mien("evaluate", "--predictions", made, "--split", "PublicTest", "--head", "fer7")[0] == 0
+    for words, code, message in (
+        ((made, "--split", "Training"), 2, "--split Training: "),
+        ((made, "--head", "ferplus8"), 2, "is of fer7; leave --head out"),
+        ((made, "--truth", "majority"), 2, "is of label; leave --truth out"),
+        ((made, "nowhere.parquet"), 1, "nowhere.parquet: no such file"),
+        ((made, made), 1, "is no table of mien's"),
+        ((made, "--robustness"), 2, "--robustness asks a model again"),
+        ((made, "--run", tmp_path), 2, "--run asks a model again"),
+        ((other, small_fer2013, "--head", "nonsense"), 2, "is of fer7; leave --head out"),
+        ((made, "mien-nano", small_fer2013, "--split", "Training"), 2, "is of PublicTest; leave --split out"),
+    ):
+        found, _, err = mien("evaluate", *words)
+        assert (found, err.count("\n")) == (code, 1)
+        assert message in err
+
+
+def test_too_few_faces_for_a_detectors_error_cost_that_part_only(mien, small_fer2013, tmp_path, monkeypatch):
+    monkeypatch.setattr("mien.evaluation.robustness.FEWEST", 10_000)
+    monkeypatch.setattr("mien.evaluation.robustness.PICTURES", 30)
+    target = tmp_path / "report"
+    code, _, err = mien(
+        "evaluate", "mien-nano", small_fer2013, "--head", "fer7", "--robustness", "-d", "haar", "-o", target
+    )
+    assert code == 0
+    assert "boxes were not moved: the error of detector haar needs 10000 faces that it finds" in err
+    content = json.loads((target / "metrics.json").read_text())
+    kinds = {row["kind"] for row in content["robustness"]}
+    assert "as they are" in kinds
+    assert "box moved" not in kinds
 
 
 def test_an_empty_split_is_told(mien, small_fer2013, tmp_path):

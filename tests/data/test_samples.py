@@ -58,12 +58,14 @@ def test_codes_are_of_the_tables_own_label_set(faces, make_table) -> None:
 
 
 def test_several_labels_and_take(faces, make_table) -> None:
-    records = [replace(faces[0], labels=("neutral", "unknown")), faces[1]]
+    records = [replace(faces[0], labels=("neutral", "unknown")), faces[1], replace(faces[2], labels=())]
     meta = replace(META, present_set=FERPLUS10)
     samples = read_samples(make_table(records, meta=meta).path, spec=FER2013_CROP)
-    assert samples.present.sum(axis=1).tolist() == [2, 0]
+    assert samples.present.sum(axis=1).tolist() == [2, 0, 0]
+    assert samples.asked.tolist() == [True, False, True]
     assert [FERPLUS10.labels[index] for index in np.flatnonzero(samples.present[0])] == ["neutral", "unknown"]
     second = samples.take(np.array([1]))
+    assert second.asked.tolist() == [False]
     assert (second.present.sum(), second.ids.tolist(), second.meta) == (0, [faces[1].path], meta)
 
 

@@ -23,6 +23,7 @@ def as_table(samples, labels, *, present_set=None, present=None):
         samples,
         codes=codes,
         present=np.zeros((len(samples), count), bool) if present is None else present,
+        asked=np.full(len(samples), present is not None) & (np.arange(len(samples)) >= 8),
         meta=meta,
         fer7=np.full(len(samples), -1),
         votes=np.full((len(samples), 10), np.nan, np.float32),
@@ -65,7 +66,8 @@ def test_several_labels_of_a_table_go_before_votes(drawn_samples):
     found = truth_of(turned, replace(table, votes=drawn_samples.votes))
     assert found.name == "labels"
     assert (found.targets == present[:, ::-1]).all()
-    assert (found.known == present.any(axis=1)).all()
+    assert found.known.tolist() == [False] * 8 + [True] * 56  # also of those that show nothing
+    assert not present[8:].any(axis=1).all()
 
 
 def test_a_gate_learns_from_faces_and_others(drawn_samples):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mien.errors import UsageError, import_extra
+from mien.errors import DataError, UsageError, import_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,12 @@ def evaluate(
             metavar="MODEL [MODEL] DATA",
         ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Of the data, such as PublicTest, PrivateTest or test.")] = "PublicTest",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the data, such as PrivateTest or test; PublicTest, or that of the predictions, by default."
+        ),
+    ] = None,
     head: Annotated[str | None, typer.Option(help="Score this head only, such as fer7.")] = None,
     truth: Annotated[
         str | None, typer.Option(help="Score against this only: label, labels, arg-max, majority or '3 votes'.")
@@ -95,14 +100,18 @@ def evaluate(
     if target is not None:
         check_writable(target)
     heads = () if head is None else (head,)
-    asked = Asked(Path(words[-1]), split, heads, truth, tuple(by or ()))
+    asked = Asked(Path(words[-1]), split or "PublicTest", heads, truth, tuple(by or ()))
+    made_already = len(words) == 3 or alone or words[0].endswith(PREDICTED)
+    for option, wanted in (("--robustness", robustness), ("--run", run is not None)):
+        if made_already and wanted:
+            raise UsageError(f"{option} asks a model again: it goes with `mien evaluate MODEL DATA` only")
     if len(words) == 3:
         if by:
             raise UsageError("--by is about one model: evaluate each of the two with it")
-        _compare(words[0], words[1], asked, task, target)
+        _compare(words[0], words[1], asked, task, target, split)
         return
     if alone or words[0].endswith(PREDICTED):
-        findings = _from_file(Path(words[0]), None if alone else asked, asked, task)
+        findings = _from_file(Path(words[0]), None if alone else asked, asked, task, split)
     else:
         is_folder = target is not None and target != output
         findings = _from_model(words[0], asked, detector if robustness else None, run, full=is_folder)
@@ -161,8 +170,11 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
         finder = open_detector(detector, spec=session.card.crop)
         with progress_bar("pictures made worse", total=48 * len(some)) as advance:
             worse = measure_robustness(session, some, head=head, truth=first.truth, on_step=advance.by)
-            error, moved = measure_crops(session, some, finder, head=head, truth=first.truth, on_step=advance.by)
-            worse += moved
+            try:
+                error, moved = measure_crops(session, some, finder, head=head, truth=first.truth, on_step=advance.by)
+                worse += moved
+            except DataError as lacking:  # all else that was measured is kept
+                print(f"mien: boxes were not moved: {lacking}", file=sys.stderr)
 
     def score(crops: "NDArray[np.uint8]") -> "NDArray[np.float64]":
         return score_crops(session, crops, session.card.head(head))
@@ -187,14 +199,14 @@ def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | No
     )
 
 
-def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Findings":
+def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str, split: str | None) -> "Findings":
     from mien.cli.progress import progress_bar
     from mien.evaluation.audit import audit
     from mien.evaluation.groups import column_groups
     from mien.evaluation.report import Findings
     from mien.evaluation.summary import score_predictions
 
-    made = _predicted(path, data, asked, task)
+    made = _predicted(path, data, asked, task, split)
     lacking = [name for name in asked.columns if name not in made.groups]
     if data is not None and (lacking or path.suffix == ".csv"):
         known = column_groups(data.data, made.ids, lacking, split=made.split)
@@ -205,21 +217,41 @@ def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "
     return Findings(scored, groups, command=_command())
 
 
-def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str) -> "Predictions":
+def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str, split: str | None) -> "Predictions":
     from mien.data.samples import read_samples
+    from mien.data.table import open_table
     from mien.evaluation.predictions_file import read_foreign_predictions, read_predictions
     from mien.model_card import FER2013_CROP
 
     if path.suffix != ".csv":
-        return read_predictions(path)
+        made = read_predictions(path)
+        if data is not None:
+            open_table(data.data)
+        _check_asked(path, made, asked, split)
+        return made
     if data is None:
         raise UsageError(f"{path}: a .csv needs the labelled data: mien evaluate --predictions {path} DATA --split S")
     samples = read_samples(data.data, spec=FER2013_CROP, splits=(data.split,))
     kind: Literal["single", "multi"] = "multi" if task == "multi" else "single"
-    return read_foreign_predictions(path, samples, task=kind, truth=asked.truth, data=data.data.name)
+    made = read_foreign_predictions(path, samples, task=kind, truth=asked.truth, data=data.data.name)
+    _check_asked(path, made, asked, split)
+    return made
 
 
-def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None) -> None:
+def _check_asked(path: Path, made: "Predictions", asked: "Asked", split: str | None) -> None:
+    # A file of predictions is of one split, head and truth.
+    for option, wanted, there in (
+        ("--split", split, made.split),
+        ("--head", next(iter(asked.heads), None), made.head),
+        ("--truth", asked.truth, made.truth),
+    ):
+        if wanted is not None and wanted != there:
+            raise UsageError(
+                f"{option} {wanted}: {path} is of {there}; leave {option} out, or give the model itself and the data"
+            )
+
+
+def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None, split: str | None) -> None:
     from mien.cli.evaluate_tables import print_comparison
     from mien.cli.progress import progress_bar
     from mien.evaluation.comparison import compare
@@ -231,7 +263,7 @@ def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None) -> 
 
     def one(name: str) -> "Predictions":
         if name.endswith(PREDICTED):
-            return _predicted(Path(name), asked, asked, task)
+            return _predicted(Path(name), asked, asked, task, split)
         session = Session(emotion_model(name))
         samples, _ = read_split(asked, session, with_groups=False)
         (head, _), *_ = asked_truths(session.card, samples, heads=asked.heads, truth=asked.truth)

@@ -11,6 +11,7 @@ SHORT = {
     "balanced_accuracy": "balanced",
     "macro_f1": "F1",
     "top3_accuracy": "top 3",
+    "roc_auc": "AUC",
     "tuned_macro_f1": "macro F1",
     "tuned_micro_f1": "micro F1",
     "tuned_hamming_loss": "Hamming",
@@ -30,13 +31,14 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
         hint: stands behind what was scored.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from mien.evaluation.wording import TABLE_METRICS, number, plain_name
 
     console = Console()
     first = scored[0].predictions
-    console.print(f"{first.model} on {first.split} of {first.data}{hint}")
+    console.print(escape(f"{first.model} on {first.split} of {first.data}{hint}"))
     for task, names in TABLE_METRICS.items():
         rows = [row for row in scored if row.predictions.task == task]
         chosen = [name for name in names if rows and all(name in row.metrics for row in rows)]

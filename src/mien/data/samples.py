@@ -31,8 +31,9 @@ class Samples:
         codes: (n,) int64, index into the table's own label set, `MISSING` where there is no label; None where the
             samples come from no table.
         present: (n, labels) bool, every label that applies, in the order of the table's label set for several labels;
-            rows of False where nobody asked. None where the samples come from no table.
+            rows of False where nobody asked, see `asked`. None where the samples come from no table.
         meta: what the table says about itself, None where the samples come from no table.
+        asked: (n,) bool, whether somebody said which labels apply, if only that none does; goes with `present`.
     """
 
     ids: NDArray[np.str_]
@@ -43,6 +44,7 @@ class Samples:
     codes: NDArray[np.int64] | None = None
     present: NDArray[np.bool_] | None = None
     meta: TableMeta | None = None
+    asked: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,6 +60,7 @@ class Samples:
             None if self.codes is None else self.codes[index],
             None if self.present is None else self.present[index],
             self.meta,
+            None if self.asked is None else self.asked[index],
         )
 
     def digest_of_names(self) -> str:
@@ -127,6 +130,7 @@ def read_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None =
         np.concatenate([part.codes for part in parts if part.codes is not None]),
         np.concatenate([part.present for part in parts if part.present is not None]),
         parts[0].meta,
+        np.concatenate([part.asked for part in parts if part.asked is not None]),
     )
 
 
@@ -172,6 +176,7 @@ def samples_of(records: list[Record], table: Table, spec: CropSpec) -> Samples:
         codes=_codes(records, meta.label_set),
         present=np.array(present, bool),
         meta=meta,
+        asked=np.array([record.labels is not None for record in records], bool),
     )
 
 

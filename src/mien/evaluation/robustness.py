@@ -23,6 +23,8 @@ from mien.results import Box, Face
 
 PICTURES = 1000
 """So many pictures are drawn for the test: 45 passes over a whole test split would take minutes more."""
+FEWEST = 20
+"""A detector's error is measured on at least so many faces."""
 SPREADS = (0.5, 1.0, 1.5, 2.0, 3.0)
 """How far boxes are moved, in units of the detector's own error."""
 ENLARGED, MARGIN = 4, 0.25
@@ -151,10 +153,10 @@ def measure_crops(
             found.append(number)
             errors.append(_difference(faces[0], inner, spec))
             crops.append(crop_faces(picture, faces[:1], spec)[0])
-    if len(found) < 20:
+    if len(found) < FEWEST:
         raise DataError(
-            f"detector {detector.name} finds {len(found)} faces in {len(known)} of these pictures: too few to measure "
-            "its error; take pictures of at least 48 pixels"
+            f"the error of detector {detector.name} needs {FEWEST} faces that it finds, and it finds {len(found)} in "
+            f"{len(known)} of these pictures; take more pictures, of at least 48 pixels, or another --detector"
         )
     there = known.take(np.array(found))
     ask = _Asker(session, there, head, truth, on_step)

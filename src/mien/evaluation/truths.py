@@ -92,10 +92,10 @@ def _single(head: Head, samples: Samples) -> list[Truth]:
 
 def _multi(head: Head, samples: Samples) -> list[Truth]:
     found = []
-    if samples.present is not None and samples.meta is not None:
+    if samples.present is not None and samples.asked is not None and samples.meta is not None:
         own = samples.meta.multi_set
         if set(head.labels) <= set(own.labels):
-            found.append(Truth("labels", _columns(samples.present, own, head), np.asarray(samples.present.any(axis=1))))
+            found.append(Truth("labels", _columns(samples.present, own, head), samples.asked))
     if set(head.labels) <= set(FERPLUS8.labels):
         present = multilabel(samples.votes)
         found.append(Truth("3 votes", _columns(present, FERPLUS8, head), ~np.isnan(samples.votes[:, 0])))

@@ -167,13 +167,13 @@ def _face(samples: Samples, name: str) -> tuple[NDArray[np.float32], NDArray[np.
 def _present(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     given = samples.meta.multi_set.labels if samples.meta is not None else RAF6.labels
     missing = [label for label in labels if label not in given]
-    if samples.present is None or missing:
+    if samples.present is None or samples.asked is None or missing:
         raise DataError(
             f"head {name}: the data names no several labels a picture{' such as ' + missing[0] if missing else ''}; "
             f"where it has FER+ votes, set heads.{name}.target to 'votes'"
         )
     values = samples.present[:, [given.index(label) for label in labels]].astype(np.float32)
-    return values, np.asarray(samples.present.any(axis=1))
+    return values, samples.asked
 
 
 def _vote_columns(columns: NDArray[np.float32], name: str, labels: tuple[str, ...]) -> NDArray[np.float32]:
