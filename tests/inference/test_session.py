@@ -1,4 +1,9 @@
 import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 
 import numpy as np
 import onnx
@@ -95,3 +100,31 @@ def test_a_file_that_takes_one_crop_at_a_time_is_refused(tmp_path):
 def test_fewer_threads_than_none():
     with pytest.raises(UsageError, match="threads is -1: give 0"):
         Session(emotion_model("mien-nano"), threads=-1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_may_let_go_of_what_it_inherited_and_open_its_own():
+    code = """
+import os, sys
+import numpy as np
+from mien.inference.session import Session
+from mien.inference.weights import emotion_model
+
+def opened():
+    session = Session(emotion_model("mien-nano"), threads=2)
+    return session, session.logits(np.zeros((3, 1, 48, 48), np.uint8), ["fer7"])[0].sum()
+
+session, first = opened()
+child = os.fork()
+if child == 0:
+    session, second = opened()
+    sys.exit(0 if first == second else 7)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    # A group of its own: the child is waited for by a process that a time limit would end.
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    try:
+        assert process.wait(timeout=60) == 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,9 @@
 """The only importer of onnxruntime: a weight file, opened and asked."""
 
+import ctypes
 import hashlib
+import os
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +16,19 @@ from mien.model_card import CARD_KEY, ModelCard
 
 BATCH = 256
 """At most this many crops go into one call of the network."""
+
+_opened: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+def _keep_inherited() -> None:
+    # In a forked process the end of a session that came with it would wait for threads that do not exist there, so it
+    # gets no end: not even when the process comes to its own.
+    for session in _opened:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session._session))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_keep_inherited)
 
 
 class Session:
@@ -55,6 +71,7 @@ class Session:
         self.card = card.with_sha256(hashlib.sha256(content).hexdigest())
         self._input = self._session.get_inputs()[0].name
         self._check(file)
+        _opened.add(self)
 
     def _check(self, file: Path) -> None:
         # A card of another network would name the wrong emotions in silence.
