@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from mien.cli.data import app
 from mien.data.fer2013_columns import META
+from mien.data.preparation import MAX_SIZE
 from mien.data.table import open_table
 from mien.data.writing import write_table
 from mien.errors import DataError, MienError, UsageError
@@ -62,7 +63,16 @@ def test_options_of_prepare_reach_the_table(run, folder: Path) -> None:
     meta = open_table(table).meta
     assert meta.label_set.name == "fer7-without-disgust-fear"
     assert meta.license == "CC0"
-    assert meta.preparation == ("gray", "size 32", "without disgust", "without fear", "without 0 exact duplicates")
+    assert meta.preparation == (
+        "rule fer2013",
+        "labels of at least 3 votes",
+        "gray",
+        "size 32",
+        "without disgust",
+        "without fear",
+        "limit 6",
+        "without 0 exact duplicates",
+    )
     assert meta.scaling is not None
     assert open_table(table).split_counts()["Training"] <= 6
 
@@ -143,6 +153,37 @@ def test_wrong_usage_exits_with_2(run, arguments: tuple[str, ...], text: str) ->
     with pytest.raises(UsageError, match=text) as error:
         run(*arguments)
     assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (("split", "x", "-o", "y.parquet", "--seed", "-1"), "x>=0"),
+        (("prepare", "x", "-l", "folders", "-o", "y.parquet", "--size", "0"), f"1<=x<={MAX_SIZE}"),
+        (("prepare", "x", "-l", "folders", "-o", "y.parquet", "--size", "100000"), f"1<=x<={MAX_SIZE}"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(arguments: tuple[str, ...], allowed: str) -> None:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert f"is not in the range {allowed}" in result.output
+
+
+def test_brackets_in_names_are_printed(run, tmp_path: Path, pngs, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(Path("in"), ["sad[old]/1.png", "glad/2.png"], pngs)
+    printed = run(
+        "prepare", "in", "-l", "folders", "--own-classes", "-o", "x[clean].parquet", "--report", "r[clean].html"
+    )
+    assert "wrote x[clean].parquet; look at it with: mien data info x[clean].parquet" in printed
+    assert "report: r[clean].html" in printed
+    printed = run("info", "x[clean].parquet", "--report", "s[clean].html")
+    assert "report: s[clean].html" in printed
+    assert printed.count("sad[old]") == 2, "once in the label set, once in the balance"
+    assert "wrote sheet[clean].png" in run("show", "x[clean].parquet", "-o", "sheet[clean].png")
+    assert "below out[clean]" in run("export", "x[clean].parquet", "-o", "out[clean]")
+    put(Path("more"), ["sad/1.png"], pngs)
+    assert "to flat[clean]" in run("rename", "more", "-o", "flat[clean]")
 
 
 def test_a_file_that_is_not_there_exits_with_1(run, tmp_path: Path) -> None:

@@ -61,6 +61,24 @@ def test_moving_a_picture_corrects_its_label(rich: Table, tmp_path: Path) -> Non
     back, _ = read_back(tmp_path / "folders", tmp_path / "back.parquet")
     number = int(file.name.split("_")[0])
     assert list(back.records())[number] == replace(list(rich.records())[number], label=target.name)
+    assert back.meta.preparation == ("1 relabelled in the folders",)
+    assert back.meta.scaling == rich.meta.scaling, "the pictures of the split are the same"
+
+
+def test_a_scaling_of_other_pictures_is_removed(rich: Table, tmp_path: Path) -> None:
+    export_folders(rich, tmp_path / "folders")
+    files = [file for file in sorted((tmp_path / "folders").rglob("*.webp")) if file.parent.parent.name == "Training"]
+    target = tmp_path / "folders" / "PublicTest" / files[0].parent.name
+    target.mkdir(exist_ok=True)
+    files[0].rename(target / files[0].name)
+    back, _ = read_back(tmp_path / "folders", tmp_path / "moved.parquet")
+    assert (back.count, back.meta.scaling) == (48, None)
+    assert back.meta.preparation == ("1 moved to another split in the folders",)
+    (target / files[0].name).rename(files[0])
+    files[1].unlink()
+    back, _ = read_back(tmp_path / "folders", tmp_path / "deleted.parquet")
+    assert (back.count, back.meta.scaling) == (47, None)
+    assert back.meta.preparation == ("1 deleted in the folders",)
 
 
 def test_what_was_deleted_or_added_is_named(rich: Table, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mien.data.encoding import encode_png
 from mien.data.fer2013_columns import META
 from mien.data.preparation import Preparation, prepare, prepared_meta
 from mien.data.problems import Problems
-from mien.data.record import Scaling
+from mien.data.record import Record, Scaling
 from mien.data.sources import SourceOptions, layout
 from mien.data.sources.source import Source
 from mien.data.table import Table
@@ -19,6 +19,8 @@ from mien.errors import DataError, OutputError, UsageError
 from mien.inference.image import read_picture
 from mien.labels import FER7, FERPLUS10
 from tests.data.sources.layouts_on_disk import put
+
+BROKEN = Record(image=b"broken", path="broken.png", label="fear", split="Training", source="")
 
 
 def prepare_records(records, output: Path, **options) -> Table:
@@ -53,6 +55,23 @@ def test_a_picture_of_the_right_size_keeps_its_pixels(tmp_path: Path, faces) -> 
         assert np.array_equal(read_picture(record.image), read_picture(face.image))
 
 
+def test_a_picture_that_needs_no_change_keeps_its_bytes(tmp_path: Path, faces) -> None:
+    gray = encode_png(read_picture(faces[0].image)[..., 0])
+    jpeg = cv2.imencode(".jpg", read_picture(faces[1].image)[..., 0])[1].tobytes()
+    colour = encode_png(read_picture(faces[2].image))  # three channels, all the same
+    small = encode_png(np.zeros((20, 30), np.uint8))
+    contents = [gray, jpeg, colour, small]
+    rows = [replace(face, image=content) for face, content in zip(faces, contents, strict=False)]
+    sized, grayed, both = (
+        [record.image for record in prepare_records(rows, tmp_path / f"{number}.parquet", **options).records()]
+        for number, options in enumerate(({"size": 48}, {"gray": True}, {"size": 48, "gray": True}))
+    )
+    assert [old == new for old, new in zip(contents, sized, strict=True)] == [True, True, True, False]
+    assert [old == new for old, new in zip(contents, grayed, strict=True)] == [True, True, False, True]
+    assert [old == new for old, new in zip(contents, both, strict=True)] == [True, True, False, False]
+    assert cv2.imdecode(np.frombuffer(both[2], np.uint8), cv2.IMREAD_UNCHANGED).ndim == 2
+
+
 def test_dropping_a_class_leaves_six_in_the_same_order(tmp_path: Path, faces) -> None:
     rows = [replace(face, labels=("anger", "happiness")) for face in faces]
     table = prepare_records(rows, tmp_path / "x.parquet", drop=("anger",))
@@ -69,12 +88,15 @@ def test_dropping_what_is_not_there(tmp_path: Path, faces) -> None:
         prepare_records(faces, tmp_path / "x.parquet", drop=FER7.labels)
     with pytest.raises(UsageError, match="--size 0: a picture needs at least 1 pixel"):
         prepare_records(faces, tmp_path / "x.parquet", size=0)
+    with pytest.raises(UsageError, match="--size 100000: a side has at most 4096 pixels here"):
+        prepare_records(faces, tmp_path / "x.parquet", size=100_000)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_limit_counts_by_split(tmp_path: Path, faces) -> None:
     table = prepare_records(faces, tmp_path / "x.parquet", limit=5)
     assert table.split_counts() == {"Training": 5, "PublicTest": 5, "PrivateTest": 5}
+    assert table.meta.preparation == ("limit 5",)
 
 
 def test_the_licence_that_the_user_says_counts(tmp_path: Path, faces) -> None:
@@ -117,6 +139,15 @@ def test_a_scaling_of_other_pictures_is_removed(tmp_path: Path, faces, change) -
     assert prepared_meta(meta, Preparation(license="CC0")).scaling == meta.scaling
     source = Source(meta, 2, iter(faces[:2]))
     assert prepare(source, tmp_path / "x.parquet", Preparation(**change), problems=Problems()).meta.scaling is None
+
+
+def test_a_scaling_of_a_picture_that_is_broken_now_is_removed(faces, make_table, tmp_path: Path) -> None:
+    meta = replace(META, scaling=Scaling("Training", (20.0,) * 3, (100.0,) * 3))
+    for name, rows, scaling in (("whole", faces[:2], meta.scaling), ("broken", (faces[0], BROKEN), None)):
+        table = make_table(rows, meta=meta, name=f"{name}.parquet")
+        problems = Problems()
+        source = layout("table").open(table.path, SourceOptions(), problems)
+        assert prepare(source, tmp_path / f"{name}-2.parquet", Preparation(), problems=problems).meta.scaling == scaling
 
 
 def test_not_one_usable_row_is_an_error_and_no_file(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from mien.data.rewriting import (
 from mien.data.samples import read_samples
 from mien.data.sources import SourceOptions, layout
 from mien.errors import DataError, UsageError
-from mien.labels import CK8, FACE2, FER7, FERPLUS10, RAF6, RAF7
+from mien.labels import CK8, FACE2, FER7, FERPLUS10, RAF6, RAF7, LabelSet
 from mien.model_card import FER2013_CROP
 from tests.data.sources.layouts_on_disk import put
 
@@ -67,6 +67,30 @@ def test_merging_matches_labels_by_name(faces, make_table, tmp_path: Path) -> No
     assert (merged.meta.label_set, left_out) == (FER7, 0)
     assert merged.meta.license == f"{META.license}; other"
     assert merged.meta.preparation == ("merged a.parquet + b.parquet",)
+
+
+def test_merging_remembers_what_was_done_before(faces, make_table, tmp_path: Path) -> None:
+    first = make_table(list(faces[:2]), meta=replace(META, preparation=("gray", "limit 2")), name="a.parquet")
+    second = make_table(list(faces[2:4]), name="b.parquet")
+    merged, _ = merge_tables([first, second], tmp_path / "c.parquet")
+    assert merged.meta.preparation == ("a.parquet: gray", "a.parquet: limit 2", "merged a.parquet + b.parquet")
+    chosen, _ = merge_tables([second], tmp_path / "d.parquet", labels=FER7)
+    assert chosen.meta.preparation == ("merged b.parquet, labels of fer7 only",)
+
+
+def test_classes_of_ones_own_that_differ_say_what_helps(faces, make_table, tmp_path: Path) -> None:
+    tables = []
+    for number, names in enumerate((("bored", "focused"), ("bored", "happiness"))):
+        meta = TableMeta(label_set=LabelSet("own", names), license="", layout="folders")
+        rows = [replace(face, label=name, votes=None) for face, name in zip(faces, names, strict=False)]
+        tables.append(make_table(rows, meta=meta, name=f"{number}.parquet"))
+    with pytest.raises(
+        UsageError, match=r"no --labels has 'bored': .* --own-classes, or .* --layout table --drop CLASS"
+    ):
+        merge_tables(tables, tmp_path / "c.parquet")
+    opened = layout("table").open(tables[0].path, SourceOptions(), Problems())
+    dropped = prepare(opened, tmp_path / "d.parquet", Preparation(drop=("focused",)), problems=Problems())
+    assert merge_tables([dropped, tables[1]], tmp_path / "c.parquet")[0].count == 3
 
 
 def test_the_larger_label_set_holds_both(faces, make_table, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mien.data.splits import grouped_split, parse_shares, shared_subjects, stratified_split
 from mien.errors import UsageError
+from mien.labels import FER7
 
 LABELS = st.lists(st.sampled_from(["anger", "fear", "happiness", None]), max_size=200)
 
@@ -18,7 +19,9 @@ def test_shares_are_read() -> None:
     assert parse_shares("75/25") == {"train": 0.75, "test": 0.25}
 
 
-@pytest.mark.parametrize("text", ["80/10", "80", "50/50/0", "80/10/10/0", "a/b", "", "120/-20"])
+@pytest.mark.parametrize(
+    "text", ["80/10", "80", "50/50/0", "80/10/10/0", "a/b", "", "120/-20", "nan/10", "nan/nan", "inf/-inf"]
+)
 def test_other_shares_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="are no shares: give two or three positive numbers that sum to 100"):
         parse_shares(text)
@@ -36,7 +39,31 @@ def test_eighty_ten_ten_in_every_class() -> None:
 def test_the_largest_remainder_gets_the_picture_that_is_left() -> None:
     # 7.2 / 0.9 / 0.9 of 9 pictures, 1.6 / 0.2 / 0.2 of 2.
     assert Counter(stratified_split(["fear"] * 9, seed=0)) == {"train": 7, "validation": 1, "test": 1}
-    assert Counter(stratified_split(["fear"] * 2, seed=0)) == {"train": 2}
+    splits = stratified_split(["anger"] * 10 + ["fear"] * 2, seed=0)
+    assert splits[10:] == ["train"] * 2
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(5, (28, 4, 3)), (15, (84, 11, 10)), (4, (21, 4, 3)), (6, (35, 4, 3)), (25, (140, 18, 17))]
+)
+def test_equal_remainders_go_to_the_split_that_has_got_least(size: int, expected: tuple[int, ...]) -> None:
+    labels = [label for label in FER7.labels for _ in range(size)]
+    for splits in (stratified_split(labels, seed=1), grouped_split(labels, range(len(labels)), seed=1)):
+        counts = Counter(splits)
+        assert (counts["train"], *sorted((counts["validation"], counts["test"]), reverse=True)) == expected
+    for name, share in {"train": 0.8, "validation": 0.1, "test": 0.1}.items():
+        by_label = Counter(label for label, split in zip(labels, splits, strict=True) if split == name)
+        assert all(abs(by_label[label] - share * size) < 1 + 1e-9 for label in FER7.labels)
+
+
+def test_a_split_that_would_stay_empty_is_refused() -> None:
+    labels = [label for label in FER7.labels for _ in range(3)]
+    with pytest.raises(UsageError, match="validation would stay empty: 21 pictures in 7 classes are too few for 80/10"):
+        stratified_split(labels, seed=0)
+    # The two ways out that it names.
+    shares = {"train": 0.6, "validation": 0.2, "test": 0.2}
+    assert set(stratified_split(labels, seed=0, shares=shares)) == set(shares)
+    assert Counter(grouped_split(labels, range(21), seed=0)) == {"train": 19, "validation": 1, "test": 1}
 
 
 def test_the_seed_decides() -> None:
@@ -48,6 +75,7 @@ def test_the_seed_decides() -> None:
 @given(labels=LABELS, seed=st.integers(0, 5))
 @settings(max_examples=50, deadline=None)
 def test_every_class_is_within_one_picture_of_its_shares(labels: list[str | None], seed: int) -> None:
+    labels = ["neutral"] * 10 + labels  # a class in which every split has a picture
     splits = stratified_split(labels, seed=seed)
     assert len(splits) == len(labels)
     counts = Counter(zip(labels, splits, strict=True))

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mien.data import writing
+from mien.data.checks import check_table
 from mien.data.fer2013_columns import META
 from mien.data.record import Record, TableMeta
 from mien.data.table import open_table
@@ -120,3 +121,49 @@ def test_without_votes_there_are_no_vote_columns(faces, make_table) -> None:
     table = make_table(records, meta=meta)
     assert table.file.schema_arrow.names == ["image", "label", "labels", "split", "subject", "source"]
     assert list(table.records()) == records
+
+
+def changed(table, output: Path, **columns) -> Path:
+    """Write a table again with other columns in the place of some, its metadata as it is."""
+    content = pq.read_table(table.path)
+    for name, column in columns.items():
+        content = content.set_column(content.schema.get_field_index(name), name, column)
+    pq.write_table(content, output)
+    return output
+
+
+def test_pictures_of_another_type_are_named_when_the_table_is_opened(faces, make_table, tmp_path: Path) -> None:
+    table = make_table()
+    for pictures in ([face.image for face in faces], [{"bytes": face.image} for face in faces], ["a.png"] * 48):
+        path = changed(table, tmp_path / "x.parquet", image=pa.array(pictures))
+        with pytest.raises(DataError, match=r"x\.parquet: column 'image' is of type .*, needed is a struct of bytes"):
+            open_table(path)
+
+
+def test_large_types_will_do(faces, make_table, tmp_path: Path) -> None:
+    table = make_table()
+    kind = pa.struct([("path", pa.large_string()), ("bytes", pa.large_binary())])
+    pictures = pa.array([{"bytes": face.image, "path": face.path} for face in faces], kind)
+    splits = pa.array([face.split for face in faces], pa.large_string())
+    path = changed(table, tmp_path / "x.parquet", image=pictures, split=splits)
+    assert list(open_table(path).records()) == list(table.records())
+
+
+def test_a_row_without_a_picture_has_an_empty_one(faces, make_table, tmp_path: Path) -> None:
+    pictures = [{"bytes": face.image, "path": face.path} for face in faces]
+    pictures[1], pictures[2] = None, {"bytes": None, "path": "2.png"}
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    path = changed(make_table(), tmp_path / "x.parquet", image=pa.array(pictures, kind))
+    records = list(open_table(path).records())
+    assert [(record.image, record.path) for record in records[1:3]] == [(b"", "row0000001.png"), (b"", "2.png")]
+    with pytest.raises(DataError, match=r"x\.parquet: picture row0000001\.png: 0 bytes: is empty"):
+        check_table(open_table(path))
+
+
+def test_a_row_without_a_split_is_named(faces, make_table, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(writing, "GROUP_ROWS", 10)
+    splits = [None if number == 31 else face.split for number, face in enumerate(faces)]
+    table = open_table(changed(make_table(), tmp_path / "x.parquet", split=pa.array(splits)))
+    for read in (table.split_counts, lambda: list(table.records())):
+        with pytest.raises(DataError, match="column 'split' is empty in row 31, counted from 0; name a split there"):
+            read()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from mien.cli import data_tables
@@ -55,7 +56,9 @@ def prepare(
         typer.Option("--own-classes", help="folders: names that mien does not know are classes too, as they are."),
     ] = False,
     gray: Annotated[bool, typer.Option("--gray", help="Make every picture gray.")] = False,
-    size: Annotated[int | None, typer.Option(help="Make every picture a square of so many pixels.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, max=4096, metavar="N", help="Make every picture a square of so many pixels.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Leave out a class; may be given several times.")] = None,
     drop_duplicates: Annotated[
         bool,
@@ -110,8 +113,9 @@ def prepare(
     print_table(table, console)
     if report is not None:
         _write_report(report, table, problems, overwrite=overwrite)
-        console.print(f"report: {report}")
-    console.print(f"wrote {output}; look at it with: mien data info {output}")
+        console.print(f"report: {escape(str(report))}")
+    name = escape(str(output))
+    console.print(f"wrote {name}; look at it with: mien data info {name}")
 
 
 @app.command()
@@ -134,7 +138,7 @@ def info(
     print_findings(findings, opened.meta.label_set.labels, console)
     if report is not None:
         write_report(report, opened, findings, overwrite=overwrite)
-        console.print(f"report: {report}")
+        console.print(f"report: {escape(str(report))}")
 
 
 @app.command()
@@ -153,7 +157,7 @@ def show(
 
     sheet = draw_sheet(open_table(table), columns=columns, label=label, split=split, seed=seed, track=track)
     save_sheet(sheet, output, overwrite=overwrite)
-    Console().print(f"wrote {output}")
+    Console().print(f"wrote {escape(str(output))}")
 
 
 app.command()(data_tables.split)

@@ -104,5 +104,5 @@ def _balance(findings: "Findings", labels: tuple[str, ...]) -> Grid:
             continue
         bar = "█" * round(BAR_WIDTH * total / most) or "▏"
         share = f"{bar} {100 * total / max(len(findings.rows), 1):.1f} %"
-        grid.add_row(name or "(no label)", *(f"{counts[name]:,}" for counts in balance.values()), share)
+        grid.add_row(escape(name or "(no label)"), *(f"{counts[name]:,}" for counts in balance.values()), share)
     return grid

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mien.cli.data_output import check_table_name, print_problems, print_table
 from mien.cli.progress import track
@@ -19,7 +20,7 @@ def split(
     table: Annotated[Path, typer.Argument(help="The table to split; splits that it has are merged first.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table to make.")],
     shares: Annotated[str, typer.Option(help="Training/validation/test, in per cent.")] = "80/10/10",
-    seed: Annotated[int, typer.Option(help="The same seed draws the same splits.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same splits.")] = 0,
     together: Annotated[
         str,
         typer.Option(
@@ -85,7 +86,7 @@ def export(
     from mien.data import export_folders, open_table
 
     count = export_folders(open_table(table), output, track=track)
-    Console().print(f"wrote {count:,} pictures below {output}")
+    Console().print(f"wrote {count:,} pictures below {escape(str(output))}")
 
 
 def rename(
@@ -111,4 +112,4 @@ def rename(
         console.print(f"{len(plan):,} pictures would be copied; nothing was done")
         return
     copy_renamed(plan, track=track)
-    console.print(f"copied {len(plan):,} pictures to {output}")
+    console.print(f"copied {len(plan):,} pictures to {escape(str(output))}")

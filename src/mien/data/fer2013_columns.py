@@ -7,12 +7,19 @@ Source: Goodfellow et al. 2013, "Challenges in Representation Learning" (arXiv:1
 
 from typing import Any
 
+from mien.data.column_types import PICTURE, TEXT, WHOLE_NUMBERS
 from mien.data.record import TableMeta
 from mien.data.votes import VOTE_COLUMNS
 from mien.errors import DataError, import_extra
 from mien.labels import FER7
 
-COLUMNS = ("image", "emotion", "usage", *(f"votes_{name}" for name in VOTE_COLUMNS))
+COLUMNS = {
+    "image": PICTURE,
+    "emotion": WHOLE_NUMBERS,
+    "usage": TEXT,
+    **dict.fromkeys((f"votes_{name}" for name in VOTE_COLUMNS), None),
+}
+"""The columns of the file, and what some must hold."""
 
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 

@@ -15,13 +15,16 @@ from mien.data.encoding import encode_png
 from mien.data.problems import Problems
 from mien.data.progress import Track, silent
 from mien.data.record import Record, TableMeta
-from mien.data.rewriting import drop_duplicates, store_scaling, without
+from mien.data.rewriting import drop_duplicates, drop_scaling, store_scaling, without
 from mien.data.sources.source import Source
 from mien.data.table import Table, open_table
 from mien.data.writing import write_table
 from mien.errors import DataError, UsageError, unknown_name
 from mien.files import written_whole
 from mien.inference.image import read_picture
+
+MAX_SIZE = 4096
+"""More pixels a side than any network takes; a typing error would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,16 @@ def prepare(
 
     Raises:
         DataError: not a single row can be used, or the first problem when strict.
-        UsageError: a class to drop is not among the labels.
+        UsageError: a class to drop is not among the labels, or the size is impossible.
         OutputError: the file exists or cannot be written; nothing is left behind.
     """
     meta = prepared_meta(source.meta, preparation)
     rows = track(source.records, what="reading pictures", total=source.total)
     records = _not_empty(prepared(rows, preparation), source, problems)
     with written_whole(output, overwrite=overwrite) as partial:
-        write_table(partial, meta, records, overwrite=True, shown=output)
+        count = write_table(partial, meta, records, overwrite=True, shown=output)
+        if meta.scaling is not None and count != source.total:
+            drop_scaling(open_table(partial), partial, shown=output)  # a picture that it was fitted on was left out
         if preparation.duplicates is not None:
             first = open_table(partial)
             near = preparation.duplicates == "near"
@@ -99,11 +104,16 @@ def prepared_meta(meta: TableMeta, preparation: Preparation) -> TableMeta:
             raise unknown_name("class to drop", label, meta.label_set.labels)
     if preparation.size is not None and preparation.size < 1:
         raise UsageError(f"--size {preparation.size}: a picture needs at least 1 pixel; the shipped model takes 48")
+    if preparation.size is not None and preparation.size > MAX_SIZE:
+        raise UsageError(
+            f"--size {preparation.size}: a side has at most {MAX_SIZE} pixels here; the shipped model takes 48"
+        )
     changes = (preparation.gray, preparation.size, preparation.drop, preparation.limit, preparation.duplicates)
     done = [*meta.preparation]
     done += ["gray"] if preparation.gray else []
     done += [f"size {preparation.size}"] if preparation.size else []
     done += [f"without {label}" for label in preparation.drop]
+    done += [f"limit {preparation.limit}"] if preparation.limit is not None else []
     return replace(
         meta,
         label_set=without(meta.label_set, preparation.drop),
@@ -133,7 +143,10 @@ def _image(content: bytes, preparation: Preparation) -> bytes:
         return content
     picture: NDArray[np.uint8] = read_picture(content)
     height, width = picture.shape[:2]
-    if preparation.size is not None and (height, width) != (preparation.size, preparation.size):
+    fits = preparation.size is None or (height, width) == (preparation.size, preparation.size)
+    if fits and (not preparation.gray or _has_one_channel(content, picture)):
+        return content
+    if preparation.size is not None and not fits:
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         square = picture[top : top + side, left : left + side]
@@ -143,6 +156,13 @@ def _image(content: bytes, preparation: Preparation) -> bytes:
     if preparation.gray:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     return encode_png(picture)
+
+
+def _has_one_channel(content: bytes, picture: NDArray[np.uint8]) -> bool:
+    if not (picture[..., :1] == picture).all():
+        return False
+    stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    return stored is not None and stored.ndim == 2 and stored.dtype == np.uint8
 
 
 def _not_empty(records: Iterator[Record], source: Source, problems: Problems) -> Iterator[Record]:

@@ -12,11 +12,15 @@ from mien.data.splits import EIGHTY_TEN_TEN, grouped_split, stratified_split
 from mien.data.table import Table, open_table
 from mien.data.writing import write_table
 from mien.errors import DataError, UsageError
-from mien.labels import LabelSet
+from mien.labels import LABEL_SETS, LabelSet
 
 
 def split_by_picture(table: Table, *, seed: int, shares: Mapping[str, float] = EIGHTY_TEN_TEN) -> list[str]:
-    """Return a split for each row, every class with the same shares in each."""
+    """Return a split for each row, every class with the same shares in each.
+
+    Raises:
+        UsageError: the classes are so small that a split stays empty.
+    """
     return stratified_split([label for label, _, _ in table.labels_and_splits()], seed=seed, shares=shares)
 
 
@@ -99,7 +103,7 @@ def merge_tables(
         license="; ".join(dict.fromkeys(table.meta.license for table in tables)),
         layout="merged",
         votes=votes,
-        preparation=(f"merged {' + '.join(table.path.name for table in tables)}",),
+        preparation=_common_preparation(tables, labels),
         present_set=_common_present(tables, target),
     )
     total = sum(table.count for table in tables)
@@ -151,6 +155,20 @@ def store_scaling(table: Table, split: str, output: Path, *, shown: Path | None 
     return open_table(output)
 
 
+def drop_scaling(table: Table, output: Path, *, shown: Path | None = None) -> None:
+    """Write a table again without the scaling in its metadata.
+
+    Args:
+        table: what to write.
+        output: the Parquet file to make; it is replaced where it exists.
+        shown: the name for errors, where `output` is a temporary file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_table(output, replace(table.meta, scaling=None), table.records(), overwrite=True, shown=shown)
+
+
 def without(labels: LabelSet, dropped: Sequence[str]) -> LabelSet:
     """Return a label set without some labels, in the same order, under a name that says so.
 
@@ -171,7 +189,20 @@ def _common_labels(tables: Sequence[Table]) -> LabelSet:
         if everything <= set(table.meta.label_set.labels):
             return table.meta.label_set
     given = "; ".join(f"{table.path.name}: {', '.join(table.meta.label_set.labels)}" for table in tables)
+    known = {label for labels in LABEL_SETS.values() for label in labels.labels}
+    if own := sorted(everything - known):
+        raise UsageError(
+            f"the label sets differ ({given}), and no --labels has {own[0]!r}: put the folders of all into one and "
+            "prepare it with --layout folders --own-classes, or leave classes out with `mien data prepare TABLE "
+            "--layout table --drop CLASS` until one table has those of all"
+        )
     raise UsageError(f"the label sets differ ({given}): choose one with --labels, rows with other labels are left out")
+
+
+def _common_preparation(tables: Sequence[Table], labels: LabelSet | None) -> tuple[str, ...]:
+    before = [f"{table.path.name}: {step}" for table in tables for step in table.meta.preparation]
+    merged = f"merged {' + '.join(table.path.name for table in tables)}"
+    return (*before, merged if labels is None else f"{merged}, labels of {labels.name} only")
 
 
 def _common_present(tables: Sequence[Table], target: LabelSet) -> LabelSet | None:

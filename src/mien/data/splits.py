@@ -1,5 +1,6 @@
 """Who trains and who tests: splits that keep the classes' shares, and splits that keep people or twins together."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -8,6 +9,9 @@ import numpy as np
 from mien.errors import UsageError
 
 EIGHTY_TEN_TEN = {"train": 0.8, "validation": 0.1, "test": 0.1}
+
+DIGITS = 6
+"""Parts of a picture that agree to so many digits are equal: 0.8 of 10 is no exact number to a computer."""
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -20,7 +24,8 @@ def parse_shares(text: str) -> dict[str, float]:
         numbers = [float(part) for part in text.split("/")]
     except ValueError:
         numbers = []
-    if len(numbers) not in (2, 3) or min(numbers) <= 0 or abs(sum(numbers) - 100) > 1e-6:
+    fit = len(numbers) in (2, 3) and all(math.isfinite(number) and number > 0 for number in numbers)
+    if not fit or abs(sum(numbers) - 100) > 1e-6:
         raise UsageError(
             f"{text!r} are no shares: give two or three positive numbers that sum to 100, such as 80/10/10 "
             "(training/validation/test) or 90/10 (training/test)"
@@ -40,17 +45,31 @@ def stratified_split(
         shares: part of each split, 0 to 1, in sum 1.
 
     Returns:
-        The name of a split for each picture. Within a class, the numbers are the shares rounded by largest remainder.
+        The name of a split for each picture. Within a class, the numbers are the shares rounded by largest remainder;
+        of equal remainders the first is that of the split which the classes before have left shortest.
+
+    Raises:
+        UsageError: the classes are so small that a split stays empty.
     """
     random = np.random.default_rng(seed)
     members: dict[Hashable, list[int]] = defaultdict(list)
     for position, label in enumerate(labels):
         members[label].append(position)
     split = [""] * len(labels)
+    lack = dict.fromkeys(shares, 0.0)
     for label in sorted(members, key=str):
-        names = [name for name, count in _counts(len(members[label]), shares).items() for _ in range(count)]
+        counts = _counts(len(members[label]), shares, lack)
+        for name, share in shares.items():
+            lack[name] += share * len(members[label]) - counts[name]
+        names = [name for name, count in counts.items() for _ in range(count)]
         for position, name in zip(random.permutation(members[label]).tolist(), names, strict=True):
             split[position] = name
+    if empty := [name for name in shares if name not in split]:
+        raise UsageError(
+            f"{empty[0]} would stay empty: {len(labels)} pictures in {len(members)} classes are too few for "
+            f"{'/'.join(f'{100 * share:g}' for share in shares.values())} in every class; give it a larger share with "
+            "--shares, or split with --together duplicates, which leaves no split empty"
+        )
     return split
 
 
@@ -63,8 +82,9 @@ def grouped_split(
 ) -> list[str]:
     """Draw splits that never part a group, with classes as even as the groups allow.
 
-    The largest groups are placed first, each where it brings the numbers of its classes closest to the shares. A split
-    that got none, as a small share of few people may, takes the smallest group of a split that has several.
+    The largest groups are placed first, each where it brings the numbers of its classes closest to the shares. Where
+    two splits come as close, it is the one that lacks more pictures in all. A split that got none, as a small share of
+    few people may, takes the smallest group of a split that has several.
 
     Args:
         labels: the class of each picture.
@@ -91,14 +111,16 @@ def grouped_split(
     wanted = {
         name: {label: share * count for label, count in Counter(labels).items()} for name, share in shares.items()
     }
+    lack = {name: share * len(labels) for name, share in shares.items()}
     placed: dict[str, list[Hashable]] = {name: [] for name in shares}
     for group in sorted(shuffled, key=lambda group: -len(members[group])):
         counts = Counter(labels[position] for position in members[group])
         # The split where the sum of squares of what is missing falls the most.
-        lack = {
+        fall = {
             name: sum(count * missing[label] for label, count in counts.items()) for name, missing in wanted.items()
         }
-        chosen = max(shares, key=lambda name: lack[name])
+        chosen = max(shares, key=lambda name: (round(fall[name], DIGITS), round(lack[name], DIGITS)))
+        lack[chosen] -= len(members[group])
         for label, count in counts.items():
             wanted[chosen][label] -= count
         placed[chosen].append(group)
@@ -120,9 +142,10 @@ def shared_subjects(subjects: Sequence[str | None], splits: Sequence[str]) -> di
     return {subject: tuple(sorted(names)) for subject, names in sorted(seen.items()) if len(names) > 1}
 
 
-def _counts(total: int, shares: Mapping[str, float]) -> dict[str, int]:
+def _counts(total: int, shares: Mapping[str, float], lack: Mapping[str, float]) -> dict[str, int]:
     counts = {name: int(total * share + 1e-9) for name, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda name: counts[name] - total * shares[name])
-    for name in by_remainder[: total - sum(counts.values())]:
+    remainder = {name: round(total * share - counts[name], DIGITS) for name, share in shares.items()}
+    first = sorted(shares, key=lambda name: (-remainder[name], -round(lack[name], DIGITS)))
+    for name in first[: total - sum(counts.values())]:
         counts[name] += 1
     return counts

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from mien.data import fer2013_columns
+from mien.data.column_types import PICTURE, TEXT, check_columns
 from mien.data.record import Record, TableMeta, row_name
 from mien.errors import DataError, import_extra
 
 META_KEY = b"mien"
 VOTE_PREFIX = "votes_"
-COLUMNS = ("image", "label", "labels", "split", "subject", "source")
-"""The columns of every table; the votes stand between ``labels`` and ``split``."""
+COLUMNS = {"image": PICTURE, "label": None, "labels": None, "split": TEXT, "subject": None, "source": None}
+"""The columns of every table, and what some must hold; the votes stand between ``labels`` and ``split``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class Table:
             splits: only the rows of these splits; None for all.
 
         Raises:
-            DataError: a row group is damaged, or a row has a label that the table's label set lacks.
+            DataError: a row group is damaged, or a row has no split or a label that the table's label set lacks.
         """
         for number in range(self.file.num_row_groups):
             yield self._group(number, splits)
@@ -68,11 +69,13 @@ class Table:
             yield from group
 
     def labels_and_splits(self) -> list[tuple[str | None, str, str | None]]:
-        """Return (label, split, subject) of every row without reading a picture."""
+        """Return (label, split, subject) of every row without reading a picture.
+
+        Raises:
+            DataError: the table is damaged, or a row has no split.
+        """
         columns = ["emotion", "usage"] if self.is_fer2013 else ["label", "split", "subject"]
-        table = self._checked(lambda: self.file.read(columns=columns))
-        if self.is_fer2013:
-            table = fer2013_columns.renamed(table, str(self.path))
+        table = self._named(self._checked(lambda: self.file.read(columns=columns)))
         return list(zip(*(table[name].to_pylist() for name in ("label", "split", "subject")), strict=True))
 
     def split_counts(self) -> dict[str, int]:
@@ -86,9 +89,7 @@ class Table:
         metadata = self.file.metadata
         first = sum(metadata.row_group(earlier).num_rows for earlier in range(number))
         rows: Sequence[int] = range(first, first + metadata.row_group(number).num_rows)
-        table = self._checked(lambda: self.file.read_row_group(number))
-        if self.is_fer2013:
-            table = fer2013_columns.renamed(table, str(self.path))
+        table = self._named(self._checked(lambda: self.file.read_row_group(number)), first=first)
         if splits is not None:
             keep = [index for index, split in enumerate(table["split"].to_pylist()) if split in splits]
             if not keep:
@@ -101,9 +102,11 @@ class Table:
         for index, row in enumerate(rows):
             counts = tuple(column[index] for column in votes)
             labels = columns["labels"][index]
+            image = columns["image"][index] or {}
             record = Record(
-                image=columns["image"][index]["bytes"],
-                path=columns["image"][index]["path"] or row_name(row),
+                # A row without a picture has an empty one, which whoever decodes it finds out.
+                image=image.get("bytes") or b"",
+                path=image.get("path") or row_name(row),
                 label=columns["label"][index],
                 labels=None if labels is None else tuple(labels),
                 votes=counts if any(counts) else None,
@@ -114,6 +117,19 @@ class Table:
             check_labels(record, self.meta, file=str(self.path))
             records.append(record)
         return records
+
+    def _named(self, table: Any, *, first: int = 0) -> Any:
+        # By the names of the canonical columns, every row with a split. `first` is the number of the first row.
+        if self.is_fer2013:
+            table = fer2013_columns.renamed(table, str(self.path))
+        if table["split"].null_count:
+            column = "usage" if self.is_fer2013 else "split"
+            row = first + table["split"].to_pylist().index(None)
+            raise DataError(
+                f"{self.path}: column {column!r} is empty in row {row}, counted from 0; "
+                "name a split there, such as Training, or leave the row out"
+            )
+        return table
 
     def _checked(self, read: Callable[[], Any]) -> Any:
         try:
@@ -128,7 +144,7 @@ def open_table(path: Path) -> Table:
     """Open a canonical table, or FER-2013 with its own columns (see `mien.data.fer2013_columns`).
 
     Raises:
-        DataError: no such file, not Parquet, a column is missing, or its metadata is not mien's.
+        DataError: no such file, not Parquet, a column is missing or of another type, or its metadata is not mien's.
         MissingExtraError: pyarrow is not installed.
     """
     parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="reading a Parquet table")
@@ -145,28 +161,15 @@ def open_table(path: Path) -> Table:
     metadata = file.schema_arrow.metadata or {}
     if META_KEY in metadata:
         meta = TableMeta.from_json(metadata[META_KEY], file=str(path))
-        check_columns(names, (*COLUMNS, *(VOTE_PREFIX + vote for vote in meta.votes)), file=str(path))
+        check_columns(file.schema_arrow, COLUMNS | {VOTE_PREFIX + vote: None for vote in meta.votes}, file=str(path))
         return Table(path, meta, file.metadata.num_rows, file, is_fer2013=False)
     if "emotion" in names or "usage" in names:
-        check_columns(names, fer2013_columns.COLUMNS, file=str(path))
+        check_columns(file.schema_arrow, fer2013_columns.COLUMNS, file=str(path))
         return Table(path, fer2013_columns.META, file.metadata.num_rows, file, is_fer2013=True)
     raise DataError(
         f"{path}: is no table of mien's (its columns are {', '.join(names)}); make one with "
         "`mien data prepare FOLDER --layout LAYOUT --output X.parquet`"
     )
-
-
-def check_columns(present: Collection[str], needed: Collection[str], *, file: str) -> None:
-    """Check that no column is missing.
-
-    Raises:
-        DataError: one is; the text names it and what there is.
-    """
-    missing = [name for name in needed if name not in present]
-    if missing:
-        raise DataError(
-            f"{file}: column {missing[0]!r} is missing; needed are {', '.join(needed)}, there are {', '.join(present)}"
-        )
 
 
 def check_labels(record: Record, meta: TableMeta, *, file: str) -> None:

@@ -3,8 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from mien.data.preparation import Preparation, prepare
+from mien.data.problems import Problems
+from mien.data.sources import SourceOptions, layout
 from mien.data.table import open_table
 from mien.data.writing import write_table
 from mien.errors import DataError
@@ -82,3 +87,34 @@ def test_what_lies_beside_the_two_folders_is_named(tmp_path: Path, pngs, read) -
     )
     assert len(records) == 2
     assert [Path(problem.place).name for problem in problems.found] == ["3.png", "cats"]
+
+
+def test_pictures_of_another_type_are_named(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["faces/1.png"], pngs)
+    for pictures in ([pngs[1]], [{"bytes": pngs[1]}]):
+        pq.write_table(pa.table({"image": pictures}), tmp_path / "x.parquet")
+        with pytest.raises(DataError, match=r"x\.parquet: column 'image' is of type .*, needed is a struct of bytes"):
+            read("face-or-other", tmp_path / "faces", other=tmp_path / "x.parquet")
+
+
+def test_a_row_without_a_picture_is_left_out(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["faces/1.png"], pngs)
+    pictures = [{"bytes": pngs[1], "path": None}, None, {"bytes": None, "path": "2.png"}]
+    pq.write_table(pa.table({"image": pictures}), tmp_path / "x.parquet")
+    _, records, problems = read("face-or-other", tmp_path / "faces", other=tmp_path / "x.parquet")
+    assert [record.path for record in records] == ["faces/1.png", "row0000000.png"]
+    assert [problem.place.partition(", ")[2] for problem in problems.found] == ["row0000001.png", "2.png"]
+
+
+def test_a_damaged_table_is_blamed_and_not_the_output(tmp_path: Path, pngs, make_table) -> None:
+    put(tmp_path, ["faces/1.png"], pngs)
+    content = bytearray(make_table().path.read_bytes())
+    content[200:4000] = bytes(3800)
+    (tmp_path / "damaged.parquet").write_bytes(content)
+    problems = Problems()
+    source = layout("face-or-other").open(
+        tmp_path / "faces", SourceOptions(other=tmp_path / "damaged.parquet"), problems
+    )
+    with pytest.raises(DataError, match=r"damaged\.parquet: is damaged \(.*; copy it again"):
+        prepare(source, tmp_path / "made.parquet", Preparation(), problems=problems)
+    assert not (tmp_path / "made.parquet").exists()

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mien.data.samples import read_samples
+from mien.data.table import open_table
 from mien.data.votes import VOTE_COLUMNS
 from mien.errors import DataError
 from mien.labels import FER7
@@ -51,6 +52,42 @@ def test_codes_of_another_dataset_stop(tmp_path: Path, faces) -> None:
     path = write(tmp_path / "x.parquet", faces[:2], emotion=[0, 7])
     with pytest.raises(DataError, match=r"column 'emotion' has the code 7, allowed are 0\.\.6"):
         read_samples(path, spec=FER2013_CROP)
+
+
+def test_a_row_without_a_picture_is_left_out(tmp_path: Path, faces, read) -> None:
+    pictures = [{"bytes": face.image, "path": face.path} for face in faces[:4]]
+    pictures[1] = None
+    _, records, problems = read("fer2013-parquet", write(tmp_path / "x.parquet", faces[:4], image=pictures))
+    assert records == [faces[0], *faces[2:4]]
+    assert "row0000001.png" in problems.found[0].place
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "needed"),
+    [
+        ("emotion", ["0", "1"], "whole numbers"),
+        ("emotion", [0.0, None], "whole numbers"),
+        ("usage", [0, 1], "text"),
+        ("image", [b"x", b"y"], "a struct of bytes"),
+    ],
+)
+def test_a_column_of_another_type_is_named(tmp_path: Path, faces, column, values, needed) -> None:
+    path = write(tmp_path / "x.parquet", faces[:2], **{column: values})
+    with pytest.raises(DataError, match=rf"x\.parquet: column '{column}' is of type .*, needed is {needed}"):
+        open_table(path)
+
+
+def test_a_row_without_a_usage_is_named(tmp_path: Path, faces) -> None:
+    table = open_table(write(tmp_path / "x.parquet", faces[:3], usage=["Training", "Training", None]))
+    with pytest.raises(DataError, match="column 'usage' is empty in row 2, counted from 0; name a split there"):
+        table.split_counts()
+    with pytest.raises(DataError, match="column 'usage' is empty in row 2"):
+        list(table.records())
+
+
+def test_a_usage_of_categories_will_do(tmp_path: Path, faces, read) -> None:
+    usage = pa.array([face.split for face in faces]).dictionary_encode()
+    assert read("fer2013-parquet", write(tmp_path / "x.parquet", faces, usage=usage))[1] == list(faces)
 
 
 def test_a_canonical_table_needs_no_preparation(make_table, read) -> None:

@@ -57,6 +57,12 @@ def test_rules_keep_unknown_and_not_a_face_as_such(folder: Path, faces, read, co
     assert read("ferplus", folder, rule="plurality")[1][0].label == plurality
 
 
+def test_the_table_says_by_which_rule_it_was_made(folder: Path, read) -> None:
+    assert read("ferplus", folder)[0].preparation == ("rule fer2013", "labels of at least 3 votes")
+    meta, _, _ = read("ferplus", folder, rule="majority", at_least=5)
+    assert meta.preparation == ("rule majority", "labels of at least 5 votes")
+
+
 def test_no_votes_are_missing_and_not_neutral(folder: Path, faces, read) -> None:
     set_votes(folder, faces, 0)
     record = read("ferplus", folder, rule="plurality")[1][0]
@@ -95,6 +101,24 @@ def test_votes_that_are_no_numbers_are_left_out(folder: Path, faces, read, value
     assert len(records) == len(faces) - 1
     assert problems.counts == {"votes are not ten whole numbers": 1}
     assert "fer2013new.csv, row 5" in problems.found[0].place
+
+
+@pytest.mark.parametrize(("length", "missing"), [(0, "Usage"), (1, "Image name"), (7, "disgust")])
+def test_a_row_of_votes_that_ends_early_is_left_out(folder: Path, faces, read, length: int, missing: str) -> None:
+    rows = vote_rows(faces)
+    rows[4] = rows[4][:length]
+    write_csv(folder / "fer2013new.csv", rows)
+    _, records, problems = read("ferplus", folder)
+    assert len(records) == len(faces) - 1
+    assert str(problems.found[0]).endswith(f"row 5: ends before its last column ({missing} is missing)")
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013new.csv"])
+def test_a_quote_that_is_not_closed_stops(folder: Path, read, name: str) -> None:
+    lines = (folder / name).read_text().splitlines()
+    (folder / name).write_text("\n".join([*lines[:-3], f'"{lines[-3]}', *lines[-2:]]) + "\n")
+    with pytest.raises(DataError, match=rf"{name}: has fewer rows than lines, a quote in it is not closed"):
+        read("ferplus", folder)
 
 
 def test_an_unknown_rule(folder: Path, read) -> None:

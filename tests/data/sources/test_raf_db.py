@@ -108,3 +108,37 @@ def test_folders_of_other_codes_are_another_dataset(tmp_path: Path, pngs, read) 
     put(tmp_path, ["train/0/1.png", "train/1/2.png"], pngs)
     with pytest.raises(DataError, match="RAF-DB's codes are 1 to 7, so this is another dataset"):
         read("raf-db", tmp_path)
+
+
+def test_copies_name_every_picture_that_is_not_read(tmp_path: Path, pngs, read) -> None:
+    read_ones = ["train/1/1.png", "test/7/2.png"]
+    beside = ["1.png", "extra/1/2.png", "extra/3.png", "train/4.png", "train/anger/5.png", "val/fear/deep/6.png"]
+    put(tmp_path, [*read_ones, *beside, "notes/readme.txt", "train/empty/notes.txt", "test/7/deeper/7.png"], pngs)
+    _, records, problems = read("raf-db", tmp_path)
+    assert sorted(record.path for record in records) == sorted(read_ones)
+    assert {str(problem).removeprefix(f"{tmp_path}/") for problem in problems.found} == {
+        "1.png: lies beside the folders that are read",
+        "extra: is no split that mien knows (2 pictures)",
+        "train/4.png: lies beside the folders that are read",
+        "train/anger: is no code from 1 to 7 (1 picture)",
+        "val/fear: is no code from 1 to 7 (1 picture)",
+        "test/7/deeper/7.png: lies deeper than this layout reads",
+    }
+    with pytest.raises(DataError, match="lies beside the folders that are read; leave it out"):
+        read("raf-db", tmp_path, strict=True)
+
+
+def test_what_lies_beside_an_inner_folder_of_copies_is_named_too(tmp_path: Path, pngs, read) -> None:
+    put(tmp_path, ["DATASET/train/1/1.png", "DATASET/2.png", "3.png", "more/4.png"], pngs)
+    _, records, problems = read("raf-db", tmp_path)
+    assert [record.path for record in records] == ["DATASET/train/1/1.png"]
+    assert {Path(problem.place).name for problem in problems.found} == {"2.png", "3.png", "more"}
+
+
+def test_a_picture_that_is_listed_twice_is_read_once(raf_db: Path, read) -> None:
+    with (raf_db / "basic/EmoLabel/list_patition_label.txt").open("a") as labels:
+        labels.write("train_00001.jpg 5\ntrain_00001.png 5\n")
+    _, records, problems = read("raf-db", raf_db)
+    assert [record.label for record in records if record.path.startswith("train_00001")] == ["surprise"]
+    assert problems.counts == {"names a picture that an earlier line has": 2}
+    assert str(problems.found[0]).endswith("line 8: names a picture that an earlier line has (train_00001.jpg)")

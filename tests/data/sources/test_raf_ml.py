@@ -37,14 +37,16 @@ def test_shares_labels_and_parts(raf_ml: Path, read) -> None:
 
 
 def test_above_the_mean_is_present(raf_ml: Path, read) -> None:
-    _, records, _ = read("raf-ml", raf_ml)
+    meta, records, _ = read("raf-ml", raf_ml)
+    assert meta.preparation == ("labels of shares above the mean",)
     assert records[0].labels == ("surprise", "fear")
     assert records[1].labels == ("happiness",)
     assert records[3].labels == ("surprise", "disgust", "sadness", "anger")
 
 
 def test_another_threshold(raf_ml: Path, read) -> None:
-    _, records, _ = read("raf-ml", raf_ml, threshold=0.4)
+    meta, records, _ = read("raf-ml", raf_ml, threshold=0.4)
+    assert meta.preparation == ("labels of shares above 0.4",)
     assert [record.labels for record in records] == [("surprise",), ("happiness",), (), ()]
 
 
@@ -74,3 +76,12 @@ def test_a_missing_file_is_named(raf_ml: Path, read) -> None:
     (raf_ml / "EmoLabel/partition_label.txt").unlink()
     with pytest.raises(DataError, match=r"partition_label\.txt is not in it; layout raf-ml needs"):
         read("raf-ml", raf_ml)
+
+
+def test_a_picture_that_is_listed_twice_is_read_once(raf_ml: Path, read) -> None:
+    for name, line in (("distribution.txt", "0001.jpg 0 0 0 0 0 1"), ("partition_label.txt", "0001.jpg 1")):
+        with (raf_ml / "EmoLabel" / name).open("a") as file:
+            file.write(f"{line}\n")
+    _, records, problems = read("raf-ml", raf_ml)
+    assert [(record.label, record.split) for record in records if record.path == "0001.jpg"] == [("surprise", "train")]
+    assert problems.counts == {"names a picture that an earlier line has": 2}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mien.data.column_types import PICTURE, check_columns
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta, named_apart, row_name
 from mien.data.sources.source import (
@@ -38,7 +39,7 @@ def open_face_or_other(path: Path, options: SourceOptions, problems: Problems) -
         problems: collects broken pictures, persons among the other things, and what lies beside the two folders.
 
     Raises:
-        DataError: one of the two is missing.
+        DataError: one of the two is missing, or a table has no column of pictures or is damaged.
     """
     if options.other is None:
         need_folder(path, "face-or-other")
@@ -90,22 +91,31 @@ def _folder(path: Path, label: str, problems: Problems) -> Iterator[Record]:
 def _parquet(path: Path, label: str, problems: Problems) -> Iterator[Record]:
     parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="reading a Parquet table")
     try:
-        file: Any = parquet.ParquetFile(path)
+        # Without the checksums a flipped byte within a picture would go unseen.
+        file: Any = parquet.ParquetFile(path, page_checksum_verification=True)
     except Exception as error:  # pyarrow's errors have no common base
         raise DataError(f"{path}: is neither a folder nor a Parquet table ({error})") from error
+    check_columns(file.schema_arrow, {"image": PICTURE}, file=str(path))
     names = file.schema_arrow.names
-    if "image" not in names:
-        raise DataError(f"{path}: column 'image' is missing; there are {', '.join(names)}")
     wanted = [name for name in ("image", "category", "label", "split", "usage") if name in names]
-    batches = file.iter_batches(batch_size=1024, columns=wanted)
-    for number, row in enumerate(row for batch in batches for row in batch.to_pylist()):
+    for number, row in enumerate(_rows(file, wanted, path)):
         record = _row(row, number, path, label, problems)
         if record is not None:
             yield record
 
 
+def _rows(file: Any, columns: list[str], path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        for batch in file.iter_batches(batch_size=1024, columns=columns):
+            yield from batch.to_pylist()
+    except Exception as error:  # pyarrow's errors have no common base
+        raise DataError(f"{path}: is damaged ({error}); copy it again") from error
+
+
 def _row(row: dict[str, Any], number: int, path: Path, label: str, problems: Problems) -> Record | None:
-    content, name = row["image"]["bytes"], row["image"]["path"] or row_name(number)
+    image = row["image"] or {}
+    # A row without a picture has an empty one, which is none that can be read.
+    content, name = image.get("bytes") or b"", image.get("path") or row_name(number)
     kind = str(row.get("category") or row.get("label") or "")
     if label == "other" and kind.casefold() in PERSONS:
         problems.add(f"{path}, {name}", "is a person among the other things")

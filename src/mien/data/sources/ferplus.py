@@ -8,6 +8,7 @@ with it. Pictures without a single vote have none, which is missing and not neut
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,14 @@ def open_ferplus(path: Path, options: SourceOptions, problems: Problems) -> Sour
             "give the two files of one download"
         )
     label_set = FER7 if options.rule == "fer2013" else FERPLUS10
-    meta = TableMeta(label_set=label_set, license=LICENSE, layout="ferplus", votes=VOTE_COLUMNS, present_set=FERPLUS10)
+    meta = TableMeta(
+        label_set=label_set,
+        license=LICENSE,
+        layout="ferplus",
+        votes=VOTE_COLUMNS,
+        preparation=(f"rule {options.rule}", f"labels of at least {options.at_least} votes"),
+        present_set=FERPLUS10,
+    )
     return Source(meta, total, _records(faces, votes, options, problems))
 
 
@@ -77,11 +85,19 @@ def label_by(rule: str, votes: tuple[float, ...] | None) -> str | None:
 def _records(faces: Path, votes: Path, options: SourceOptions, problems: Problems) -> Iterator[Record]:
     voted = fer2013_csv.open_csv(votes)
     next(voted)
-    pairs = zip(fer2013_csv.numbered_rows(faces, problems), voted, strict=True)
-    for (number, record), row in pairs:
+    for face, row in zip_longest(fer2013_csv.numbered_rows(faces, problems), voted):
+        if face is None or row is None:  # they have as many lines
+            raise DataError(
+                f"{votes if row is None else faces}: has fewer rows than lines, a quote in it is not closed; "
+                "give the two files of one download"
+            )
+        number, record = face
         if record is None:
             continue
         place = f"{votes}, row {number + 2}"
+        if missing := [name for name in COLUMNS if name not in row]:
+            problems.add(place, "ends before its last column", f"{missing[0]} is missing")
+            continue
         if row["Usage"].strip() != record.split:
             raise DataError(
                 f"{place}: Usage is {row['Usage']!r}, in {faces} it is {record.split!r}; the rows of the two files do "
@@ -89,7 +105,7 @@ def _records(faces: Path, votes: Path, options: SourceOptions, problems: Problem
             )
         try:
             counts = tuple(float(int(row[name])) for name in CSV_VOTES)
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             problems.add(place, "votes are not ten whole numbers", str(error))
             continue
         if min(counts) < 0:

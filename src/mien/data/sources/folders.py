@@ -81,7 +81,8 @@ def open_folders(path: Path, options: SourceOptions, problems: Problems, *, deep
         for picture in picture_files(folder.path, problems, deeper="taken" if deep else "left out")
     ]
     if rows is not None:
-        return Source(rows.meta, rows.count, _exported(rows, files, problems))
+        on_disk = _pictures_by_row(rows, files, problems)
+        return Source(_meta_now(rows, on_disk), rows.count, _exported(rows, on_disk, problems))
     found = {folder.label for folder, _ in files if folder.label}
     labels = LabelSet("own", tuple(sorted(found))) if options.own_classes else smallest_label_set(found)
     meta = TableMeta(label_set=labels, license=LICENSE, layout="folders")
@@ -162,7 +163,9 @@ def _records(root: Path, files: list[tuple[ClassFolder, Path]], problems: Proble
             )
 
 
-def _exported(rows: Table, files: list[tuple[ClassFolder, Path]], problems: Problems) -> Iterator[Record]:
+def _pictures_by_row(
+    rows: Table, files: list[tuple[ClassFolder, Path]], problems: Problems
+) -> dict[int, tuple[ClassFolder, Path]]:
     on_disk: dict[int, tuple[ClassFolder, Path]] = {}
     for folder, picture in files:
         name = re.match(r"(\d+)_", picture.name)
@@ -170,6 +173,25 @@ def _exported(rows: Table, files: list[tuple[ClassFolder, Path]], problems: Prob
             problems.add(str(picture), f"has no row of its own in {SIDECAR}", f"delete {SIDECAR} to read all pictures")
         else:
             on_disk[int(name[1])] = folder, picture
+    return on_disk
+
+
+def _meta_now(rows: Table, on_disk: dict[int, tuple[ClassFolder, Path]]) -> TableMeta:
+    # What was done in the folders was done to the rows; a scaling that was fitted on others is no longer true.
+    gone = rows.count - len(on_disk)
+    then = rows.labels_and_splits()
+    relabelled = sum(folder.label != then[number][0] for number, (folder, _) in on_disk.items())
+    moved = sum(folder.split != then[number][1] for number, (folder, _) in on_disk.items())
+    done = [
+        f"{count} {what} in the folders"
+        for count, what in ((gone, "deleted"), (relabelled, "relabelled"), (moved, "moved to another split"))
+        if count
+    ]
+    scaling = None if gone or moved else rows.meta.scaling
+    return replace(rows.meta, preparation=(*rows.meta.preparation, *done), scaling=scaling)
+
+
+def _exported(rows: Table, on_disk: dict[int, tuple[ClassFolder, Path]], problems: Problems) -> Iterator[Record]:
     for number, row in enumerate(rows.records()):
         if number not in on_disk:
             problems.add(f"{rows.path}, row {number}", "its picture is gone", row.path)

@@ -21,7 +21,11 @@ from mien.data.record import Record, TableMeta
 from mien.data.sources.source import (
     Source,
     SourceOptions,
+    deeper_pictures,
+    entries,
+    is_picture_file,
     need_folder,
+    note_loose,
     picture_files,
     split_of,
     subfolders,
@@ -34,6 +38,8 @@ LICENSE = "non-commercial research only, on application to its authors (whdeng.c
 
 LABEL_FILES = ("list_patition_label.txt", "list_partition_label.txt")
 
+NAMED_TWICE = "names a picture that an earlier line has"
+
 
 def open_raf_db(path: Path, options: SourceOptions, problems: Problems) -> Source:
     """Open RAF-DB.
@@ -42,7 +48,8 @@ def open_raf_db(path: Path, options: SourceOptions, problems: Problems) -> Sourc
         path: the folder ``basic``, the folder around it, or any that holds the label file and the aligned pictures, or
             the folders of the splits with one for each code.
         options: nothing of it is used.
-        problems: collects lines that cannot be used, and pictures that are missing or broken.
+        problems: collects lines that cannot be used, pictures that are missing or broken, and of copies with a folder
+            for each code what lies beside those.
 
     Raises:
         DataError: no such folder, or the label file or the folder of pictures is not in it; or folders of other codes.
@@ -64,20 +71,41 @@ def _has_label_file(root: Path) -> bool:
 
 
 def _coded_pictures(root: Path, problems: Problems) -> list[tuple[str, int, Path]]:
-    # (split, code, picture) of train/5/..., in the folder itself or in one within it.
-    found = []
-    for parent in (root, *subfolders(root)):
-        for folder in subfolders(parent):
+    # (split, code, picture) of train/5/..., in the folder itself or in one within it; what lies beside is a problem.
+    found: list[tuple[str, int, Path]] = []
+    holders = [folder for folder in (root, *subfolders(root)) if _holds_codes(folder)]
+    for holder in dict.fromkeys((root, *holders)) if holders else ():
+        note_loose(holder, problems)
+        for folder in subfolders(holder):
+            if folder in holders:
+                continue
             split = split_of(folder.name)
-            coded = [inner for inner in subfolders(folder) if inner.name.isdecimal()] if split else []
-            for inner in coded:
+            if split is None:
+                _note_pictures(folder, "is no split that mien knows", problems)
+                continue
+            note_loose(folder, problems)
+            for inner in subfolders(folder):
+                if not inner.name.isdecimal():
+                    _note_pictures(inner, f"is no code from 1 to {len(RAF7)}", problems)
+                    continue
                 if not 1 <= int(inner.name) <= len(RAF7):
                     raise DataError(
                         f"{inner}: RAF-DB's codes are 1 to {len(RAF7)}, so this is another dataset; call its folders "
                         "by their classes and take --layout folders"
                     )
-                found += [(str(split), int(inner.name), picture) for picture in picture_files(inner, problems)]
+                found += [(split, int(inner.name), picture) for picture in picture_files(inner, problems)]
     return found
+
+
+def _holds_codes(holder: Path) -> bool:
+    splits = [folder for folder in subfolders(holder) if split_of(folder.name)]
+    return any(inner.name.isdecimal() for folder in splits for inner in subfolders(folder))
+
+
+def _note_pictures(folder: Path, kind: str, problems: Problems) -> None:
+    count = sum(map(is_picture_file, entries(folder))) + len(deeper_pictures(folder))
+    if count:
+        problems.add(str(folder), kind, f"{count} picture{'' if count == 1 else 's'}")
 
 
 def _records_by_folder(root: Path, coded: list[tuple[str, int, Path]], problems: Problems) -> Iterator[Record]:
@@ -134,6 +162,7 @@ def label_lines(file: Path) -> list[tuple[int, list[str]]]:
 
 
 def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, problems: Problems) -> Iterator[Record]:
+    taken: set[Path] = set()
     for number, words in lines:
         place = f"{file}, line {number}"
         if len(words) != 2:
@@ -147,6 +176,11 @@ def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, pro
         if split is None:
             problems.add(place, "name begins with neither train_ nor test_", name)
             continue
-        content = usable_picture(aligned_file(pictures, name), problems)
+        picture = aligned_file(pictures, name)
+        if picture in taken:
+            problems.add(place, NAMED_TWICE, name)
+            continue
+        taken.add(picture)
+        content = usable_picture(picture, problems)
         if content is not None:
             yield Record(image=content, path=name, label=RAF7.labels[int(code) - 1], split=split, source="raf-db")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta
-from mien.data.sources.raf_db import LICENSE, aligned_file, aligned_folder, find_below, label_lines
+from mien.data.sources.raf_db import LICENSE, NAMED_TWICE, aligned_file, aligned_folder, find_below, label_lines
 from mien.data.sources.source import Source, SourceOptions, need_folder, usable_picture
 from mien.labels import RAF6
 
@@ -45,9 +45,25 @@ def open_raf_ml(path: Path, options: SourceOptions, problems: Problems) -> Sourc
     parts = find_below(path, ("partition_label.txt",), layout="raf-ml")
     pictures = aligned_folder(path, layout="raf-ml")
     lines = label_lines(shares)
-    splits = {words[0]: PARTITIONS.get(words[-1], "") for _, words in label_lines(parts)}
-    meta = TableMeta(label_set=RAF6, license=LICENSE, layout="raf-ml", votes=RAF6.labels)
+    splits = _splits(parts, problems)
+    above = "the mean" if options.threshold is None else f"{options.threshold:g}"
+    meta = TableMeta(
+        label_set=RAF6,
+        license=LICENSE,
+        layout="raf-ml",
+        votes=RAF6.labels,
+        preparation=(f"labels of shares above {above}",),
+    )
     return Source(meta, len(lines), _records(lines, shares, pictures, splits, options, problems))
+
+
+def _splits(file: Path, problems: Problems) -> dict[str, str]:
+    splits: dict[str, str] = {}
+    for number, words in label_lines(file):
+        split = PARTITIONS.get(words[-1], "")
+        if splits.setdefault(words[0], split) != split:
+            problems.add(f"{file}, line {number}", NAMED_TWICE, words[0])
+    return splits
 
 
 def _records(
@@ -58,6 +74,7 @@ def _records(
     options: SourceOptions,
     problems: Problems,
 ) -> Iterator[Record]:
+    taken: set[Path] = set()
     for number, (name, *words) in lines:
         place = f"{file}, line {number}"
         shares = _shares(words, place, problems)
@@ -66,7 +83,12 @@ def _records(
         if not splits.get(name):
             problems.add(place, "partition_label.txt does not say 0 or 1 for it", name)
             continue
-        content = usable_picture(aligned_file(pictures, name), problems)
+        picture = aligned_file(pictures, name)
+        if picture in taken:
+            problems.add(place, NAMED_TWICE, name)
+            continue
+        taken.add(picture)
+        content = usable_picture(picture, problems)
         if content is None:
             continue
         mean = sum(shares) / len(shares)
