@@ -15,6 +15,7 @@ from PIL import Image
 from mien.cli.video import _seconds
 from mien.cli.video_work import find_films
 from mien.errors import UsageError
+from mien.film.journal import FilmJournal
 from mien.inference.weights import find, pull
 from tests.films_on_disk import gray_steps, wandering_face, write_film
 
@@ -108,6 +109,114 @@ def test_killed_and_run_again_it_is_complete_and_nothing_is_there_twice(astronau
         assert float(row["smoothed_happiness"]) == pytest.approx(float(same["smoothed_happiness"]), abs=1e-5)
 
 
+class Killed(BaseException):
+    """The end of a process, as far as the tests can have it."""
+
+
+def kill(mien, *words, at):
+    """Run `mien video` until so many frames are in the journal."""
+    write, count = FilmJournal.write, itertools.count(1)
+
+    def written(self, result):
+        write(self, result)
+        if next(count) == at:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FilmJournal, "write", written)
+        with pytest.raises(Killed):
+            mien("video", *words)
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """Two films on a disk, which can be away."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("usb/a.mp4", "usb/b.mp4"):
+        write_film(Path(name), gray_steps(40))
+    return Path("usb")
+
+
+@pytest.mark.parametrize("before", [None, "an earlier table"])
+def test_a_film_that_is_away_for_a_while_is_gone_on_with(mien, disk, before):
+    words = (disk / "a.mp4", "-o", "o.csv", "-e", "e.csv")
+    if before:
+        Path("o.csv").write_text(before)
+    kill(mien, *words, at=31)
+    journal = Path("o.csv.journal").read_bytes()
+    disk.rename("away")
+    code, out, err = mien("video", *words)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "usb/a.mp4: no such file; check the path; till then it is left out, and its first 31 frames are kept" in err
+    assert "kept in o.csv.journal: run the same command again to go on from there" in err
+    assert out == ""
+    assert not Path("e.csv").exists()
+    assert (Path("o.csv").read_text() if Path("o.csv").exists() else None) == before
+    assert Path("o.csv.journal").read_bytes() == journal
+    Path("away").rename(disk)
+    code, out, err = mien("video", *words)
+    assert (code, err) == (0, "")
+    assert "went on after 31 frames" in out
+    assert [row["frame"] for row in rows_of("o.csv")] == [str(number) for number in range(40)]
+    assert Path("e.csv").exists()
+    assert not Path("o.csv.journal").exists()
+
+
+def test_of_many_films_the_one_that_is_away_waits_and_the_others_are_there(mien, disk):
+    words = (disk / "a.mp4", disk / "b.mp4", "-o", "o.csv", "-e", "e.jsonl")
+    kill(mien, *words, at=31)
+    (disk / "a.mp4").rename("away.mp4")
+    code, _, err = mien("video", *words)
+    assert code == 1
+    assert "its first 31 frames are kept in o.csv.journal" in err
+    assert [row["source"] for row in rows_of("o.csv")] == ["usb/b.mp4"] * 40
+    Path("away.mp4").rename(disk / "a.mp4")
+    assert mien("video", *words)[0] == 0
+    assert [row["source"] for row in rows_of("o.csv")] == ["usb/a.mp4"] * 40 + ["usb/b.mp4"] * 40
+    assert not Path("o.csv.journal").exists()
+
+
+@pytest.mark.parametrize("at", [31, 60])  # within the film, and after it
+def test_of_many_films_the_one_that_has_changed_waits_for_a_word(mien, disk, at):
+    words = (disk / "a.mp4", disk / "b.mp4", "-o", "o.csv")
+    kill(mien, *words, at=at)
+    os.utime(disk / "a.mp4", (1, 1))
+    code, _, err = mien("video", *words)
+    assert code == 1
+    assert f"usb/a.mp4: has changed since its first {min(at, 40)} frames were written to o.csv.journal" in err
+    assert "run the same command again to go on from there, or delete that file to start afresh; till then" in err
+    assert [row["source"] for row in rows_of("o.csv")] == ["usb/b.mp4"] * 40
+    Path("o.csv.journal").unlink()
+    assert mien("video", *words)[0] == 0
+    assert len(rows_of("o.csv")) == 80
+
+
+def test_a_film_that_went_away_when_it_was_done_is_in_the_table(mien, disk):
+    words = (disk / "a.mp4", disk / "b.mp4", "-o", "o.csv")
+    kill(mien, *words, at=60)
+    (disk / "a.mp4").unlink()
+    code, _, err = mien("video", *words)
+    assert code == 1
+    assert "a.mp4: no such file; check the path; an interrupted run had come to its end, so its rows are there" in err
+    assert len(rows_of("o.csv")) == 80
+    assert not Path("o.csv.journal").exists()
+
+
+def test_a_live_film_that_is_over_leaves_what_was_seen_of_it(mien, disk):
+    address = "rtsp://127.0.0.1:9/over"
+    kill(mien, address, disk / "a.mp4", "-o", "o.csv", at=31)
+    lines = Path("o.csv.journal").read_text().replace(json.dumps("usb/a.mp4"), json.dumps(address)).splitlines()
+    lines[0] = lines[0].replace(f'["{address}", "{address}"]', f'["{address}", "usb/a.mp4"]')
+    lines[1] = json.dumps({"film": address, "stamp": {}})
+    Path("o.csv.journal").write_text("".join(f"{line}\n" for line in lines))
+    code, _, err = mien("video", address, disk / "a.mp4", "-o", "o.csv")
+    assert code == 1
+    assert "no stream there" in err
+    assert len(rows_of("o.csv")) == 31 + 40
+    assert not Path("o.csv.journal").exists()
+
+
 def test_interrupted_by_hand_it_says_how_to_go_on(astronaut_pixels, tmp_path):
     film = write_film(tmp_path / "long.mp4", wandering_face(astronaut_pixels, count=300, hidden=range(0)))
     process = subprocess.Popen(
@@ -184,11 +293,27 @@ def test_what_was_lost_is_said_and_the_rest_is_there(mien, face_film, tmp_path):
     assert 40 < len(rows_of(tmp_path / "o.csv")) <= 50
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_copy_without_its_sound_is_said_and_all_else_is_there(mien, tmp_path, known):
+    film = write_film(tmp_path / "a.mkv", gray_steps(5), sound="aac")
+    film.write_bytes(film.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+    words = (film, "-o", tmp_path / "o.csv", "-a", tmp_path / "b.mp4")
+    if known:
+        kill(mien, *words, at=3)
+    code, out, err = mien("video", *words)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "a.mkv: its sound is of a codec that this FFmpeg cannot decode; the annotated copy is silent" in err
+    assert "annotated:" in out
+    assert len(rows_of(tmp_path / "o.csv")) == 5
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.mkv", "b.mp4", "o.csv"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "text"),
     [
-        (["{film}", "-o", "o.xls"], 2, "must end in .parquet, .csv, .jsonl"),
-        (["{film}", "-e", "o.json"], 2, "must end in .parquet, .csv, .jsonl"),
+        (["{film}", "-o", "o.xls"], 2, "must end in .jsonl, .csv, .parquet"),
+        (["{film}", "-e", "o.json"], 2, "must end in .jsonl, .csv, .parquet"),
         (["{film}", "-a", "o.avi"], 2, "must be a folder, or a name that ends in .mp4"),
         (["{film}", "-a", "{film}"], 2, "is one of the films"),
         (["{film}", "-o", "a.csv", "-e", "a.csv"], 2, "a.csv: is written already"),
@@ -196,13 +321,13 @@ def test_what_was_lost_is_said_and_the_rest_is_there(mien, face_film, tmp_path):
         (["{film}", "-p", "o.txt"], 2, "must be a folder, or a name that ends in .png"),
         (["{film}", "--start", "soon"], 2, "--start soon: is no time"),
         (["{film}", "--start", "2", "--end", "1"], 2, "start 2 s is not before end 1 s"),
-        (["{film}", "--start", "1:00"], 1, "not one frame that can be decoded in this part"),
+        (["{film}", "--start", "1:00", "-o", "o.csv"], 1, "not one frame that can be decoded in this part"),
         (["{film}", "--every", "0"], 2, "--every"),
         (["{film}", "--model", "resnet"], 2, "unknown model 'resnet'"),
         (["{film}", "--max-megapixels", "0.01"], 1, "more than the limit of 0.01 megapixels"),
         (["{folder}"], 2, "no films in this folder"),
         (["{folder}/*.mp4"], 2, "no file matches"),
-        (["{folder}/none.mp4"], 1, "no such file"),
+        (["{folder}/none.mp4", "-o", "o.csv"], 1, "no such file"),
         (["97"], 1, "camera 97: cannot be opened"),
         (["{film}", "{film}2", "-a", "x.mp4"], 2, "is one file, but there are 2 films"),
     ],

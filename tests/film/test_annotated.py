@@ -2,6 +2,7 @@ import av
 import numpy as np
 import pytest
 
+from mien.errors import OutputError
 from mien.film.annotated import annotated_film
 from mien.inference.video.frames import Part, open_film
 from tests.films_on_disk import gray_steps, step_of, turned, write_film
@@ -9,7 +10,7 @@ from tests.films_on_disk import gray_steps, step_of, turned, write_film
 
 def copy(source, target, part=None):
     film, part = open_film(source), part or Part()
-    with annotated_film(target, film, start_s=part.start_s or 0.0) as writer:
+    with annotated_film(target, film, start_s=part.start_s or 0.0, on_problem=pytest.fail) as writer:
         for frame in film.frames(part, after=None, on_problem=pytest.fail):
             writer.write(frame.pixels, frame.time_s)
     film.close()
@@ -73,7 +74,7 @@ def test_a_turned_film_with_odd_sides_comes_upright(tmp_path):
     copy(turned(write_film(tmp_path / "a.mp4", gray_steps(3, width=98, height=66))), tmp_path / "b.mp4")
     assert frames_of(tmp_path / "b.mp4")[0][1].shape == (98, 66, 3)
     film = open_film(tmp_path / "a.mp4")
-    with annotated_film(tmp_path / "c.mp4", film) as writer:
+    with annotated_film(tmp_path / "c.mp4", film, on_problem=pytest.fail) as writer:
         writer.write(np.zeros((45, 33, 3), np.uint8), 0.0)
         writer.write(np.zeros((64, 96, 3), np.uint8), 0.0)  # another size, and no later
     film.close()
@@ -82,7 +83,21 @@ def test_a_turned_film_with_odd_sides_comes_upright(tmp_path):
 
 def test_nothing_is_left_of_a_copy_that_failed(tmp_path):
     film = open_film(write_film(tmp_path / "a.mp4", gray_steps(3)))
-    with pytest.raises(AttributeError), annotated_film(tmp_path / "b.mp4", film) as writer:
+    with pytest.raises(AttributeError), annotated_film(tmp_path / "b.mp4", film, on_problem=pytest.fail) as writer:
         writer.write(None, 0.0)
     film.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("sound", [None, "aac"])
+def test_a_full_disk_is_no_damage(tmp_path, sound):
+    resource = pytest.importorskip("resource")
+    source = write_film(tmp_path / "a.mp4", gray_steps(250), sound=sound)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"b\.mp4: cannot be written"):
+            copy(source, tmp_path / "b.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -48,12 +48,12 @@ def film(people, count=100):
     return results
 
 
-def draw(results, path):
+def draw(results, path, *, title="a.mp4", labels=LABELS):
     summary, thumbnails = Summary(), Thumbnails()
     for result in results:
         summary.add(result)
         thumbnails.add(result)
-    draw_timeline(results, path, title="a.mp4", labels=LABELS, summary=summary, thumbnails=thumbnails)
+    draw_timeline(results, path, title=title, labels=labels, summary=summary, thumbnails=thumbnails)
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
@@ -100,3 +100,17 @@ def test_who_is_seen_for_a_moment_has_dots_and_a_face(tmp_path):
 def test_another_ending(tmp_path):
     with pytest.raises(UsageError, match=r"must end in \.png"):
         check_plot(tmp_path / "p.txt")
+
+
+@pytest.mark.parametrize("title", ["a$_$b.mp4", "caf\udce9.mp4", "$\\frac$.mp4"])
+def test_a_name_is_drawn_as_it_is(tmp_path, title):
+    assert draw(film([1], 10), tmp_path / "p.png", title=title).size
+    draw_timeline(
+        [], tmp_path / "p.svg", title=title, labels=LABELS, summary=Summary(), thumbnails=Thumbnails()
+    )  # where the text stands as it is
+    shown = title.encode("utf-8", "backslashreplace").decode()
+    assert f"<!-- {shown}: 0 people -->" in (tmp_path / "p.svg").read_text("utf-8")
+
+
+def test_a_label_is_drawn_as_it_is(tmp_path):
+    assert draw(film([], 10), tmp_path / "p.png", labels=("$_$", "neutral")).size

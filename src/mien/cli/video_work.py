@@ -107,17 +107,21 @@ class Done:
         films: what was seen in each.
         failures: in one line each what went wrong.
         resumed: frames that an interrupted run had left.
+        waiting: films of which some frames are known, and that could not be gone on with: they are in no table.
     """
 
     films: dict[str, Summary] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     resumed: int = 0
+    waiting: list[str] = field(default_factory=list)
 
 
 def work(
     analyzer: Analyzer, films: Sequence[str], outputs: Outputs, *, part: Part, settings: VideoSettings, rate: float
 ) -> Done:
     """Analyze films, and write everything.
+
+    What is known of a film that is away or has changed by now stays in the journal, and out of the tables.
 
     Raises:
         UsageError: what an interrupted run has left belongs to other options.
@@ -133,18 +137,19 @@ def work(
     }
     done = Done()
     copies, plots = outputs.copies(films), outputs.plots(films)
+    kept = outputs.table or outputs.events
     with _journal_path(outputs) as path, FilmJournal(path, facts | asdict(settings) | asdict(part)) as journal:
-        done.resumed = sum(state.frames for state in journal.films.values())
+        known = {name: state.frames for name, state in journal.films.items()}
+        done.resumed = sum(known.values())
         with _interrupt() as asked:
             recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)
             try:
                 for name in films:
-                    with _one_of(films, done):
+                    with _one_of(films, name, done, journal, kept=bool(kept)):
                         film = open_film(name, rate=rate, max_pixels=analyzer.max_pixels)
                         done.films[name] = _record(recorder, film, films, copies.get(name), plots.get(name))
             except Stopped:
                 frames = sum(state.frames for state in journal.films.values())
-                kept = outputs.table or outputs.events
                 remedy = (
                     f"run the same command again to go on from there (kept in {path})" if kept else "nothing is kept"
                 )
@@ -153,12 +158,16 @@ def work(
             except OutputError as error:
                 done.failures.append(str(error))
                 return done
-        done.failures += [problem for state in journal.films.values() for problem in state.problems]
-        if outputs.table is not None:
-            save_frames(journal.all_frames(), outputs.table, labels=analyzer.head.labels)
-        if outputs.events is not None:
-            save_events(journal.all_frames(), outputs.events)
-    path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
+        done.resumed -= sum(known.get(name, 0) for name in done.waiting)
+        whole = {name: state for name, state in journal.films.items() if name not in done.waiting}
+        done.failures += [problem for state in whole.values() for problem in state.problems]
+        some = any(state.frames for state in whole.values())  # no empty table takes the place of an earlier one
+        if some and outputs.table is not None:
+            save_frames(journal.all_frames(but=done.waiting), outputs.table, labels=analyzer.head.labels)
+        if some and outputs.events is not None:
+            save_events(journal.all_frames(but=done.waiting), outputs.events)
+    if not done.waiting:
+        path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
     return done
 
 
@@ -169,16 +178,31 @@ def _record(recorder: Recorder, film: Film, films: Sequence[str], copy: Path | N
 
 
 @contextmanager
-def _one_of(films: Sequence[str], done: Done) -> Iterator[None]:
+def _one_of(films: Sequence[str], name: str, done: Done, journal: FilmJournal, *, kept: bool) -> Iterator[None]:
     # One bad film among many: the rest is kept.
     try:
         yield
     except OutputError:
         raise
     except MienError as error:
-        if len(films) == 1 and isinstance(error, UsageError):
+        changed = isinstance(error, UsageError)
+        if len(films) == 1 and changed:
             raise
-        done.failures.append(str(error))
+        state = journal.films.get(name)
+        left = ""
+        # Of a live film, which has no stamp, no more can come: what was seen of it is all that there will be.
+        if kept and state is not None and state.frames and state.stamp:
+            if state.ended and not changed:
+                left = "; an interrupted run had come to its end, so its rows are there"
+            else:
+                done.waiting.append(name)
+                left = "; till then it is left out"
+            if not (state.ended or changed):
+                left += (
+                    f", and its first {state.frames} frames are kept in {journal.path}: run the same command again to "
+                    "go on from there, or delete that file to start afresh"
+                )
+        done.failures.append(f"{error}{left}")
 
 
 def _places(given: Path | None, films: Sequence[str], *, endings: Sequence[str], option: str) -> dict[str, Path]:

@@ -1,7 +1,8 @@
 """Annotated frames -> an MP4 file with the film's own times and its sound."""
 
+import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +13,13 @@ from numpy.typing import NDArray
 
 from mien.errors import import_extra
 from mien.files import written_whole
+from mien.film.sound import Sound, open_sound
 from mien.inference.video.frames import Film
-from mien.inference.video.video_file import VideoFile, any_titles
+from mien.inference.video.video_file import VideoFile
 
 ENCODERS = ("libx264", "libopenh264", "h264", "mpeg4")
 """H.264 by whichever encoder this FFmpeg has, the best first; MPEG-4 part 2 where it has none."""
 OPTIONS = {"libx264": {"preset": "veryfast", "crf": "20"}}
-SOUND_IN_MP4 = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
-"""Sound that goes into the copy as it is; anything else becomes AAC."""
 CLOCK = Fraction(1, 90_000)
 """The clock of films that have none of their own, in seconds."""
 
@@ -31,16 +31,18 @@ class FilmWriter:
         path: the file.
         film: the one that the frames come from; its clock and its sound are taken over.
         start_s: where the copy begins, on the film's own clock, in seconds.
+        on_problem: told in one line what of the sound is lost.
     """
 
-    def __init__(self, path: Path, film: Film, *, start_s: float) -> None:
+    def __init__(self, path: Path, film: Film, *, start_s: float, on_problem: Callable[[str], None]) -> None:
         self._av: Any = import_extra("av", extra="video", purpose="writing an annotated film")
         self._out = self._av.open(os.path.abspath(path), "w", format="mp4")
         self._start_s = start_s
+        self._on_problem = on_problem
         self._film = film
         self._clock = film.stream.time_base if isinstance(film, VideoFile) else CLOCK
         self._stream: Any = None
-        self._sound: _Sound | None = None
+        self._sound: Sound | None = None
         self._last_pts = -1
 
     def write(self, pixels: NDArray[np.uint8], time_s: float) -> None:
@@ -53,23 +55,48 @@ class FilmWriter:
         if self._stream is None:
             self._open_streams(pixels.shape[1], pixels.shape[0])
         if self._sound is not None:
-            self._sound.write_until(time_s)
+            self._mux(self._sound.until(time_s))
         frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24")
         frame = frame.reformat(width=self._stream.width, height=self._stream.height, format="yuv420p")
         # No two frames may have one time, whatever the film says.
         frame.pts = max(round((time_s - self._start_s) / self._clock), self._last_pts + 1)
         frame.time_base = self._clock
         self._last_pts = frame.pts
-        self._out.mux(self._stream.encode(frame))
+        self._mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Finish the file."""
-        if self._stream is not None:
+        try:
+            if self._stream is not None:
+                if self._sound is not None:
+                    self._mux(self._sound.until(self._start_s + float((self._last_pts + 1) * self._clock)))
+                self._mux(self._stream.encode(None))
+            with self._sound_may_fail():
+                self._out.close()
+        finally:
             if self._sound is not None:
-                self._sound.write_until(self._start_s + float((self._last_pts + 1) * self._clock))
                 self._sound.close()
-            self._out.mux(self._stream.encode(None))
-        self._out.close()
+        if self._sound is not None and self._sound.damaged:
+            self._on_problem(
+                f"{self._film.name}: its sound is damaged in places, which are left out of the annotated copy"
+            )
+
+    def _mux(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            with self._sound_may_fail():
+                self._out.mux(packet)
+
+    @contextmanager
+    def _sound_may_fail(self) -> Iterator[None]:
+        # Packets are held back until some of the other stream have come, so what fails may be one from before. It is
+        # the sound's, for the picture comes from an encoder; a full disk is another thing. -1, which FFmpeg says of a
+        # packet, reads as EPERM.
+        try:
+            yield
+        except self._av.FFmpegError as error:
+            if self._sound is None or (isinstance(error, OSError) and error.errno != errno.EPERM):
+                raise
+            self._sound.damaged = True
 
     def _open_streams(self, width: int, height: int) -> None:
         name = next(name for name in ENCODERS if name in self._av.codecs_available)
@@ -79,82 +106,28 @@ class FilmWriter:
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = self._clock
         if isinstance(self._film, VideoFile) and not self._film.live:
-            self._sound = _Sound.of(self._av, self._film.name, self._out, self._start_s)
-
-
-class _Sound:
-    # The sound of a film, on its way into the copy; a reader of its own, for the film's is ahead of it.
-    def __init__(self, source: Any, out: Any, start_s: float) -> None:
-        self._source = source
-        self._out = out
-        self._start_s = start_s
-        stream = source.streams.audio[0]
-        if stream.codec_context.name in SOUND_IN_MP4:
-            self._stream = out.add_stream_from_template(stream)
-            self._packets = self._copied(stream)
-        else:
-            self._stream = out.add_stream("aac", rate=stream.rate)
-            self._packets = self._encoded(stream)
-        if start_s > 0:
-            source.seek(int(start_s / stream.time_base), stream=stream, backward=True)
-        self._waiting: Any = None
-
-    @classmethod
-    def of(cls, av: Any, name: str, out: Any, start_s: float) -> "_Sound | None":
-        source = av.open(os.path.abspath(name), **any_titles(av))
-        if source.streams.audio and source.streams.audio[0].codec_context is not None:
-            return cls(source, out, start_s)
-        source.close()
-        return None
-
-    def write_until(self, time_s: float) -> None:
-        while True:
-            packet = self._waiting or next(self._packets, None)
-            self._waiting = packet
-            if packet is None or packet.pts * packet.time_base > time_s - self._start_s:
-                return
-            self._out.mux(packet)
-            self._waiting = None
-
-    def close(self) -> None:
-        self._source.close()
-
-    def _copied(self, stream: Any) -> Iterator[Any]:
-        begin = round(self._start_s / stream.time_base)
-        for packet in self._source.demux(stream):
-            # Sound that begins before the film, as AAC's first packet does, is needed there and nowhere else.
-            if packet.dts is None or (begin > 0 and packet.pts < begin):
-                continue
-            packet.pts -= begin
-            packet.dts -= begin
-            packet.stream = self._stream
-            yield packet
-
-    def _encoded(self, stream: Any) -> Iterator[Any]:
-        for frame in self._source.decode(stream):
-            if frame.time < self._start_s:
-                continue
-            frame.pts = round((frame.time - self._start_s) * frame.sample_rate)
-            frame.time_base = Fraction(1, frame.sample_rate)
-            yield from self._stream.encode(frame)
-        yield from self._stream.encode(None)
+            self._sound = open_sound(self._film.name, self._out, start_s=self._start_s, on_problem=self._on_problem)
+        self._out.start_encoding()
 
 
 @contextmanager
-def annotated_film(path: Path, film: Film, *, start_s: float = 0.0) -> Iterator[FilmWriter]:
+def annotated_film(
+    path: Path, film: Film, *, start_s: float = 0.0, on_problem: Callable[[str], None]
+) -> Iterator[FilmWriter]:
     """Give a writer; the file is there when the block ends well, and not at all when it does not.
 
     Args:
         path: of the MP4 file.
         film: the one that the frames come from.
         start_s: where the copy begins, on the film's own clock, in seconds.
+        on_problem: told in one line what of the sound is lost, at the latest when the block ends.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         OutputError: the file cannot be written.
     """
     with written_whole(path) as temporary:
-        writer = FilmWriter(temporary, film, start_s=start_s)
+        writer = FilmWriter(temporary, film, start_s=start_s, on_problem=on_problem)
         try:
             yield writer
         finally:

@@ -6,7 +6,7 @@ just seen them.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -91,8 +91,8 @@ class FilmJournal(Journal):
         state = self.films.get(film) or FilmState(json.loads(json.dumps(stamp)), [])
         if state.stamp != json.loads(json.dumps(stamp)):
             raise UsageError(
-                f"{film}: has changed since its first {state.frames} frames were written to {self.path}; delete that "
-                "file to start afresh"
+                f"{film}: has changed since its first {state.frames} frames were written to {self.path}; put back what "
+                "was there and run the same command again to go on from there, or delete that file to start afresh"
             )
         if state is not self._current and not state.ended:
             _, end = self._write({"film": film, "stamp": stamp})
@@ -141,10 +141,11 @@ class FilmJournal(Journal):
                 found = (FrameResult.from_dict(content) for content in contents if "lost" not in content)
                 yield from islice(found, count)
 
-    def all_frames(self) -> Iterator[FrameResult]:
-        """Yield the frames of all films."""
+    def all_frames(self, *, but: Container[str] = ()) -> Iterator[FrameResult]:
+        """Yield the frames of all films, of some not."""
         for film in self.films:
-            yield from self.frames(film)
+            if film not in but:
+                yield from self.frames(film)
 
     def _take(self, content: Mapping[str, Any], start: int, end: int) -> None:
         if "film" in content:

@@ -84,8 +84,10 @@ class Recorder:
             return summary
         lost: list[str] = []
         thumbnails = Thumbnails() if plot else None
-        copy = annotated_film(annotated, film, start_s=self.part.start_s or 0.0) if annotated else nullcontext()
-        with copy as writer:
+        start_s = self.part.start_s or 0.0
+        with (
+            annotated_film(annotated, film, start_s=start_s, on_problem=lost.append) if annotated else nullcontext()
+        ) as writer:
             pixels = writer is not None or thumbnails is not None
             if pixels:  # all is decoded again, and what is lost of it told again
                 state.problems = ()
@@ -112,6 +114,7 @@ class Recorder:
             self._note(lost)
             if self._stop() and not film.live:
                 raise Stopped
+        self._note(lost)  # of the sound, when the copy is finished
         if plot is not None and thumbnails is not None:
             draw_timeline(
                 self._journal.frames(film.name),

@@ -9,7 +9,7 @@ import numpy as np
 
 from mien.draw import COLORS, OTHER_COLOR
 from mien.errors import UsageError, import_extra
-from mien.files import written_whole
+from mien.files import ODD, written_whole
 from mien.film.summary import Person, Summary
 from mien.film.thumbnails import Thumbnails
 from mien.video_results import FrameResult
@@ -85,9 +85,13 @@ def draw_timeline(
     axes[-1].set_xlabel("time")
     count = len(summary.people)
     note = f", the {len(people)} seen longest" if count > len(people) > 0 else ""
-    figure.suptitle(f"{title}: {count} {'person' if count == 1 else 'people'}{note}")
+    # A file's name may be of other bytes, for which there is no letter, and a dollar in it begins no formula.
+    shown = title.encode("utf-8", ODD).decode("utf-8")
+    figure.suptitle(f"{shown}: {count} {'person' if count == 1 else 'people'}{note}", parse_math=False)
     lines = [_patch(label) for label in labels]
-    figure.legend(handles=lines, loc="outside lower center", ncols=len(labels), frameon=False)
+    legend = figure.legend(handles=lines, loc="outside lower center", ncols=len(labels), frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=110)
 

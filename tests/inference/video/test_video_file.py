@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -60,6 +62,64 @@ def test_reading_goes_on_after_any_frame(tmp_path, ending, last):
         (frame.index, frame.time_s) for frame in whole[last + 1 :]
     ]
     assert [step_of(frame.pixels) for frame in rest] == list(range(last + 1, 50))
+
+
+def far_between(path, count=100):
+    """A film with B-frames and a key frame each three seconds."""
+    codec, options = (
+        ("libx264", {"preset": "veryfast", "sc_threshold": "0"})
+        if path.suffix in (".ts", ".mp4")
+        else ("mpeg2video", {})
+    )
+    rng = np.random.default_rng(0)  # noise, for of many small frames in one packet but the first has a time in .mpg
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.gop_size, stream.codec_context.max_b_frames = 75, 2
+        for number in range(count):
+            pixels = rng.integers(0, 255, (64, 96, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["ts", "mpg", "vob", "mp4"])
+@pytest.mark.parametrize("start", [1, 20, 70, 76])
+def test_a_part_is_whole_where_key_frames_are_far_between(tmp_path, ending, start):
+    path = far_between(tmp_path / f"a.{ending}")
+    whole, _ = read(path)
+    part, problems = read(path, Part(whole[start].time_s - 0.001))
+    assert problems == []
+    assert [(frame.index, frame.time_s) for frame in part] == [(frame.index, frame.time_s) for frame in whole[start:]]
+
+
+@pytest.mark.parametrize("lands", ["late", "nowhere"])
+def test_where_no_seek_helps_all_is_decoded(tmp_path, lands):
+    path = far_between(tmp_path / "a.mpg")
+    whole, _ = read(path)
+    film = open_film(path)
+
+    class Late:
+        """A container of which each seek lands at its end, or none works."""
+
+        def __init__(self, container):
+            self._container = container
+
+        def __getattr__(self, name):
+            return getattr(self._container, name)
+
+        def seek(self, offset, **options):
+            if lands == "nowhere":
+                raise av.error.PermissionError(1, "Operation not permitted")
+            self._container.seek(int(whole[-1].time_s / film.stream.time_base), **options)
+
+    film._container = Late(film._container)
+    assert [frame.index for frame in film.frames(Part(whole[1].time_s), after=None, on_problem=pytest.fail)] == list(
+        range(1, 100)
+    )
+    film.close()
 
 
 def test_bare_h264_gets_times_from_its_rate(tmp_path):
@@ -219,3 +279,21 @@ def test_what_was_lost_is_told_where_the_reader_stops(tmp_path):
     film.close()
     assert len(problems) == 1
     assert "damaged and left out" in problems[0]
+
+
+def test_a_stream_that_turns_up_on_the_way_ends_nothing(tmp_path):
+    film = open_film(write_film(tmp_path / "a.mp4", gray_steps(20)))
+    container = film._container
+
+    class Grown:
+        """As PyAV is at the end of a film of which a stream has turned up on the way."""
+
+        streams, format, duration = container.streams, container.format, container.duration
+
+        def demux(self, stream):
+            yield from container.demux(stream)
+            raise IndexError("list index out of range")
+
+    film._container = Grown()
+    assert len(list(film.frames(Part(), after=None, on_problem=pytest.fail))) == 20
+    container.close()

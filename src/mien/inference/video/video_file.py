@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,9 @@ EARLY_S = 0.5
 """A film that ends this much before the time that its own header gives is told to end early."""
 SOUND_S = 2.0
 """The same where the header gives the length of the whole file, for its sound may be longer than its picture."""
+LEAD_S = 5.0
+"""What should begin where the film does is sought so much before: a seek goes by the times at which frames are decoded,
+and with B-frames those are earlier."""
 FORMATS = (
     "aac,apng,asf,avi,bmp_pipe,dv,flac,flv,gif,h264,hevc,image2,ivf,jpeg_pipe,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,"
     "mpegvideo,mpjpeg,mxf,nut,obu,ogg,png_pipe,rm,tiff_pipe,wav,webp,webp_pipe,yuv4mpegpipe"
@@ -30,6 +34,19 @@ def any_titles(av: Any) -> dict[str, str]:
     Since PyAV 19 they never do, and it takes no word about them.
     """
     return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+def packets_of(container: Any, stream: Any) -> Iterator[Any]:
+    """Yield the packets of a stream.
+
+    At the end of a damaged film PyAV stumbles over streams that seemed to begin on the way; by then all packets are
+    out.
+
+    Raises:
+        FFmpegError: of PyAV; the container cannot be read on.
+    """
+    with suppress(IndexError):
+        yield from container.demux(stream)
 
 
 class VideoFile:
@@ -152,7 +169,7 @@ class VideoFile:
     def _decoded(self, problems: list[str]) -> Iterator[Any]:
         # Damage costs the frames that are damaged, not those after; None stands for one that could not be decoded.
         cut = False
-        packets = self._container.demux(self.stream)
+        packets = packets_of(self._container, self.stream)
         while True:
             try:
                 packet = next(packets)
@@ -173,17 +190,30 @@ class VideoFile:
             )
 
     def _decoded_from(self, begin_s: float, problems: list[str]) -> Iterator[Any]:
-        # Begins at or before a time. Some containers have no index, and a seek lands too late: it is tried earlier.
-        back_s = 0.0
-        while True:
-            target_s = max(begin_s - back_s, self._begin_s())
-            self._container.seek(int(target_s / self.stream.time_base), stream=self.stream, backward=True)
+        # Begins at or before a time. Some containers have no index, and a seek lands too late: it is tried earlier, and
+        # where that does not help either, everything is decoded.
+        for target_s in self._earlier_and_earlier(begin_s):
             problems.clear()
-            frames = self._decoded(problems)
-            first = next((frame for frame in frames if frame is not None), None)
-            if target_s == self._begin_s() or (first is not None and first.time <= begin_s):
-                return chain([first], frames)
+            with suppress(self._av.FFmpegError):
+                self._container.seek(int(target_s / self.stream.time_base), stream=self.stream, backward=True)
+                frames = self._decoded(problems)
+                first = next((frame for frame in frames if frame is not None), None)
+                if first is not None and first.time is not None and first.time <= begin_s:
+                    return chain([first], frames)
+        problems.clear()
+        place = self.stream.index
+        self.close()
+        self._container = self._open()
+        self.stream = self._container.streams[place]
+        self.stream.thread_type = "AUTO"
+        return self._decoded(problems)
+
+    def _earlier_and_earlier(self, begin_s: float) -> Iterator[float]:
+        back_s = 0.0
+        while begin_s - back_s > self._begin_s():
+            yield begin_s - back_s
             back_s = max(2 * back_s, 1.0)
+        yield self._begin_s() - LEAD_S
 
     @property
     def _seekable(self) -> bool:
@@ -221,12 +251,12 @@ class VideoFile:
             )
 
     def _count_before(self, time_s: float) -> int:
-        with self._open() as container:
+        count = 0
+        with self._open() as container, suppress(self._av.FFmpegError):
             stream = container.streams[self.stream.index]
-            return sum(
-                packet.pts is not None and float(packet.pts * stream.time_base) < time_s
-                for packet in container.demux(stream)
-            )
+            for packet in packets_of(container, stream):
+                count += packet.pts is not None and float(packet.pts * stream.time_base) < time_s
+        return count
 
 
 class _Clock:
