@@ -1,8 +1,15 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 
 import mien
-from mien.web import schemas
+from mien import Analyzer
+from mien.web import explanations, schemas
+from mien.web.settings import Limits
+from tests.web.conftest import open_client, run_server
+from tests.web.test_server import ask, send_and_leave, waits_for
 
 IMAGE = {"Content-Type": "image/jpeg"}
 
@@ -44,3 +51,60 @@ def test_what_cannot_be_explained_is_refused(client, photo, query, body, status,
     answer = client.post(f"/v1/explain?{query}", content=photo if body is None else body, headers=IMAGE)
     assert answer.status_code == status
     assert error in answer.json()["error"]
+
+
+@pytest.fixture
+def slowly(monkeypatch):
+    """Calls of the network for explanations wait until they may go on; gives the event, and a list of the calls."""
+    go_on, calls = threading.Event(), []
+    score = Analyzer.score
+
+    def slow(self, crops):
+        calls.append(len(crops))
+        assert go_on.wait(30)
+        return score(self, crops)
+
+    monkeypatch.setattr(Analyzer, "score", slow)
+    yield go_on, calls
+    go_on.set()
+
+
+def test_what_takes_too_long_is_given_up_and_stops_early(photo, slowly):
+    go_on, calls = slowly
+    with open_client(limits=Limits(max_explanations=1, timeout_s=1)) as client:
+        late = client.post("/v1/explain", content=photo, headers=IMAGE)
+        assert late.status_code == 503
+        assert "within 1 s" in late.json()["error"]
+        assert "Retry-After" in late.headers
+        assert client.post("/v1/explain", content=photo, headers=IMAGE).status_code == 429  # a thread cannot be ended
+        go_on.set()
+        deadline = time.monotonic() + 20
+        while client.post("/v1/explain", content=b"rubbish", headers=IMAGE).status_code == 429:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert calls == [explanations.TOGETHER]
+
+
+def test_what_waits_too_long_is_never_begun(photo, slowly):
+    go_on, calls = slowly
+    with open_client(limits=Limits(max_explanations=2, timeout_s=0.5)) as client:
+        for _ in range(4):  # the first one keeps its place, the others make room
+            assert client.post("/v1/explain", content=photo, headers=IMAGE).status_code == 503
+        go_on.set()
+    assert len(calls) <= 1
+
+
+def test_clients_that_have_gone_are_not_worked_for(photo, slowly):
+    go_on, calls = slowly
+    with run_server() as port:
+        send_and_leave(port, photo, path="/v1/explain", count=8, after_s=0.5)
+        assert waits_for(port, 'mien_requests_total{method="POST",route="/v1/explain",status="400"} 8.0')
+        timer = threading.Timer(0.3, go_on.set)
+        timer.start()
+        assert ask(port, "POST", "/v1/explain", photo, IMAGE)[0] == 200
+        assert sum(calls) <= explanations.TOGETHER + 500
+
+
+def test_the_time_limit_is_described(client):
+    described = client.get("/openapi.json").json()["paths"]["/v1/explain"]["post"]["responses"]
+    assert "503" in described

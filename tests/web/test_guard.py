@@ -1,9 +1,13 @@
+import asyncio
 import base64
+import json
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from mien.web.guard import PAGE_POLICY
+from mien.web.guard import PAGE_POLICY, Guard
+from mien.web.metrics import Metrics
+from mien.web.settings import Settings
 from tests.web.conftest import open_client
 
 KEY = "ключ/with+signs"
@@ -73,6 +77,54 @@ def test_cors_is_off_and_can_be_turned_on():
         answer = client.options("/v1/analyze", headers=preflight)
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == "https://example.org"
+
+
+def test_an_allowed_page_can_read_why_it_was_refused():
+    own, other = {"Origin": "https://example.org"}, {"Origin": "https://evil.example"}
+    with open_client(origins=("https://example.org",), api_key=KEY, hosts=("127.0.0.1",)) as client:
+        for path, headers, status in (
+            ("/v1/models", {}, 401),
+            ("/v1/models", {"X-API-Key": "wrong"}, 401),
+            ("/health", {"Host": "rebound.example"}, 421),
+        ):
+            answer = client.get(path, headers=own | headers)
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == "https://example.org"
+            assert answer.json()["error"]
+            assert answer.headers["Content-Security-Policy"] == PAGE_POLICY
+            assert not shared(client.get(path, headers=other | headers))
+            assert not shared(client.get(path, headers=headers))
+        preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+        assert client.options("/v1/analyze", headers=own | preflight).status_code == 200
+        answer = client.options("/v1/analyze", headers=other | preflight)
+        assert (answer.status_code, shared(answer)) == (403, [])
+
+
+def shared(answer):
+    return [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_who_waits_when_the_server_stops_is_told():
+    async def forever(scope, receive, send):
+        await asyncio.Event().wait()
+
+    async def play():
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        guard = Guard(forever, settings=Settings(), metrics=Metrics())
+        scope = {"type": "http", "method": "GET", "path": "/v1/models", "headers": []}
+        asking = asyncio.create_task(guard(scope, None, send))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asking
+        return sent
+
+    start, body = asyncio.run(play())
+    assert start["status"] == 503
+    assert json.loads(body["body"]) == {"error": "the server is stopping; ask again later"}
 
 
 def test_a_server_answers_only_to_its_names():

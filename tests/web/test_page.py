@@ -180,6 +180,25 @@ def test_a_broken_file_is_told_and_the_next_one_works(page, astronaut, tmp_path)
     expect(page.locator("#error")).to_be_hidden()
 
 
+def test_what_is_too_large_is_called_by_its_name(browser, astronaut, tmp_path):
+    from mien.web.settings import Limits
+
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(3_000_000))
+    with run_server(limits=Limits(max_film_bytes=1 << 20, max_bytes=50_000)) as port:
+        context = browser.new_context(viewport=DESKTOP)
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        alert = page.get_by_role("alert")
+        page.set_input_files("#file", [astronaut, large])
+        expect(alert).to_have_text("large.mp4: 3 MB is more than 1 MB, the limit here")
+        page.set_input_files("#file", [astronaut, astronaut])
+        expect(alert).to_contain_text("2 photos: 1 MB is more than")
+        page.set_input_files("#file", [astronaut])
+        expect(alert).to_contain_text("astronaut.jpg: 1 MB is more than")
+        context.close()
+
+
 def test_a_film_shows_its_progress_and_grows_a_timeline(page, film):
     texts = page.evaluate_handle(
         """() => {
@@ -430,6 +449,8 @@ def test_the_webcam_shows_boxes_and_grows_a_timeline(page):
     assert int(timeline.get_attribute("data-frames")) <= stopped + 2
     content, _ = download(page, "#save-csv")
     assert len(content.splitlines()) > 10
+    page.select_option("#model", "mien-compact/ferplus8")  # for the next time: what is there was answered by another
+    assert download(page, "#save-csv")[0] == content
 
 
 def test_everything_can_be_reached_with_the_keyboard(page, astronaut):

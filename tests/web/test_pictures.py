@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 import mien
 from mien import Analyzer
@@ -126,6 +127,33 @@ def test_a_body_without_pictures_is_refused(client, sent, status, error):
     answer = client.post("/v1/analyze", **sent)
     assert answer.status_code == status
     assert error in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"), [("unicode_escape", r"\ud800.jpg"), ("raw_unicode_escape", r"\udfff"), ("utf-7", "+2AA-.jpg")]
+)
+@pytest.mark.parametrize(("path", "field"), [("/v1/analyze", "pictures"), ("/v1/explain", "picture")])
+def test_a_name_that_is_no_text_in_the_charset_of_its_form_is_refused(client, photo, path, field, charset, name):
+    head = f'--y\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'.encode()
+    answer = client.post(
+        path,
+        content=head + photo + b"\r\n--y--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=y; charset={charset}"},
+    )
+    assert answer.status_code == 400
+    assert "is not text; send the form, and the names in it, in UTF-8" in answer.json()["error"]
+
+
+def test_a_fault_of_the_server_is_one_sentence_too(photo, monkeypatch):
+    monkeypatch.setattr(Analyzer, "analyze_many", lambda *given, **options: 1 / 0)
+    with open_client() as client, pytest.raises(ZeroDivisionError):  # the log gets the traceback
+        client.post("/v1/analyze", content=photo, headers=IMAGE)
+    with open_client() as opened:
+        answer = TestClient(opened.app, base_url=str(opened.base_url), raise_server_exceptions=False).post(
+            "/v1/analyze", content=photo, headers=IMAGE
+        )
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed, which is its own fault; its log says why"}
 
 
 def test_too_many_pictures_are_refused(client):

@@ -14,6 +14,7 @@ from collections import Counter
 
 import pytest
 
+from mien import Analyzer
 from mien.web.settings import Limits
 from tests.web.conftest import run_server
 
@@ -51,6 +52,37 @@ def test_clients_that_go_away_in_mid_upload_leave_no_trace(port, photo):
                 time.sleep(0.02)
     assert waits_for(port, "mien_requests_in_work 0.0")
     assert analyze(port, photo)[0] == 200
+
+
+def send_and_leave(port, photo, *, path="/v1/analyze", count, after_s):
+    """Send the same request several times, and go away before it is answered."""
+    head = HEAD.replace("/v1/analyze", path) + f"Content-Length: {len(photo)}\r\n\r\n"
+    with contextlib.ExitStack() as gone:
+        for _ in range(count):
+            one = gone.enter_context(socket.create_connection(("127.0.0.1", port)))
+            one.sendall(head.encode() + photo)
+        time.sleep(after_s)
+
+
+def test_clients_that_go_away_while_they_wait_make_room(photo, monkeypatch):
+    go_on, begun = threading.Event(), []
+    analyze_many = Analyzer.analyze_many
+
+    def slow(self, sources, **options):
+        begun.append(self)
+        assert go_on.wait(30)
+        return analyze_many(self, sources, **options)
+
+    monkeypatch.setattr(Analyzer, "analyze_many", slow)
+    with run_server(limits=Limits(max_requests=20)) as port:
+        send_and_leave(port, photo, count=20, after_s=0.5)
+        try:
+            assert waits_for(port, 'mien_requests_total{method="POST",route="/v1/analyze",status="400"} 20.0')
+        finally:
+            go_on.set()
+        assert analyze(port, photo)[0] == 200
+        assert len(begun) < 20
+        assert waits_for(port, "mien_requests_in_work 0.0")
 
 
 def test_a_client_that_never_sends_its_body_is_given_up(photo):
@@ -148,6 +180,16 @@ def test_the_command_serves_this_machine_only_and_stops_gracefully(started, phot
     asking.join(30)
     assert answers == [200]
     assert started.returncode == 0
+    assert err == ""
+
+
+def test_explanations_for_clients_that_have_gone_do_not_keep_it_from_stopping(started, photo):
+    port = int(re.search(r":(\d+) ", started.stdout.readline())[1])
+    send_and_leave(port, photo, path="/v1/explain", count=8, after_s=0.5)
+    began = time.monotonic()
+    started.send_signal(signal.SIGTERM)
+    _, err = started.communicate(timeout=30)
+    assert time.monotonic() - began < 5  # one after the other they would take three times as long
     assert err == ""
 
 

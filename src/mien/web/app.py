@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -79,14 +78,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(live_routes(models, gate=connections, workers=live_workers, metrics=metrics, limits=limits))
     _add_facts(app, models, metrics, limits)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
-    if settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
-            expose_headers=["Location", "Retry-After"],
-        )
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app
 

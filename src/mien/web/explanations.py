@@ -1,20 +1,25 @@
 """POST /v1/explain: which parts of a face spoke for its emotion."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import ExitStack
+from http import HTTPStatus
+from threading import Event
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
 from mien.errors import MienError, PictureError, UsageError
-from mien.explain import label_of, rise_maps
+from mien.explain import Score, label_of, rise_maps
 from mien.inference.analyzer import Analyzer
 from mien.inference.crops import crop_faces, crop_transform
 from mien.inference.image import describe
 from mien.web import schemas
+from mien.web.deadline import in_time
 from mien.web.gate import Gate
 from mien.web.models import Models
 from mien.web.settings import Limits
@@ -22,6 +27,9 @@ from mien.web.uploads import Upload, drain, read_uploads
 
 DIGITS = 3
 """Of the values of a map: a colour has no more."""
+
+TOGETHER = 64
+"""Covered crops in one call of the network: the work can stop after each, and larger calls are no faster."""
 
 
 def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecutor, limits: Limits) -> APIRouter:
@@ -41,7 +49,7 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
         response_model=None,
         responses={
             200: {"model": schemas.ExplanationShape},
-            **schemas.errors(*schemas.OF_UPLOADS),
+            **schemas.errors(*schemas.OF_UPLOADS, HTTPStatus.SERVICE_UNAVAILABLE),
         },
         openapi_extra=schemas.files_body("picture", many=False, kinds="image/*"),
     )
@@ -55,13 +63,16 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
     ) -> JSONResponse:
         """Cover random halves of the face and average what is left (RISE; Petsiuk, Das & Saenko 2018)."""
         try:
-            with gate.place():
+            with ExitStack() as place:
+                place.enter_context(gate.place())
                 analyzer = await models.opened(model, labels, detector)
                 (upload,) = await read_uploads(
                     request, field="picture", max_bytes=limits.max_bytes, max_files=1, timeout_s=limits.timeout_s
                 )
-                loop = asyncio.get_running_loop()
-                content = await loop.run_in_executor(workers, explain_upload, analyzer, upload, face, label)
+                place.callback(upload.file.close)
+                given_up = Event()
+                work = workers.submit(explain_upload, analyzer, upload, face, label, given_up.is_set)
+                content = await in_time(work, request, timeout_s=limits.timeout_s, place=place, stop=given_up.set)
         except MienError:
             await drain(request)
             raise
@@ -70,7 +81,13 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
     return router
 
 
-def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str | None) -> dict[str, Any]:
+def explain_upload(
+    analyzer: Analyzer,
+    upload: Upload,
+    number: int,
+    label: str | None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Explain one face of a picture that somebody sent.
 
     Args:
@@ -78,6 +95,7 @@ def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str |
         upload: the picture.
         number: of the face, from 0, the surest first.
         label: explain this one; None explains the most probable one.
+        given_up: whether nobody waits for the answer any more; asked now and then.
 
     Returns:
         As `mien.web.schemas.ExplanationShape` describes it.
@@ -85,6 +103,7 @@ def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str |
     Raises:
         PictureError: not a picture.
         UsageError: no such face or label.
+        CancelledError: it was given up.
     """
     with upload.file as file:
         content = file.read()
@@ -98,7 +117,7 @@ def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str |
     found = result.faces[number]
     wanted = label_of(analyzer.head, label) if label else found.emotions.top
     crops = crop_faces(picture, [found.face], analyzer.card.crop)
-    (heat,) = rise_maps(analyzer.score, crops, np.array([analyzer.head.labels.index(wanted)]))
+    (heat,) = rise_maps(_in_pieces(analyzer.score, given_up), crops, np.array([analyzer.head.labels.index(wanted)]))
     most = max(float(np.abs(heat).max()), 1e-9)
     return {
         "face": number,
@@ -108,3 +127,15 @@ def explain_upload(analyzer: Analyzer, upload: Upload, number: int, label: str |
         "map": (heat / most).astype(float).round(DIGITS).tolist(),
         "transform": cv2.invertAffineTransform(crop_transform(found.face, analyzer.card.crop)).T.ravel().tolist(),
     }
+
+
+def _in_pieces(score: Score, given_up: Callable[[], bool]) -> Score:
+    def scored(crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+        pieces = []
+        for start in range(0, len(crops), TOGETHER):
+            if given_up():
+                raise CancelledError
+            pieces.append(score(crops[start : start + TOGETHER]))
+        return np.concatenate(pieces)
+
+    return scored

@@ -1,14 +1,16 @@
 """Who may ask what: every request passes here first, and every answer last."""
 
+import asyncio
 import base64
 import binascii
 import hmac
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.web.metrics import Metrics
@@ -45,7 +47,7 @@ KEY_PROTOCOL = "key."
 
 
 class Guard:
-    """ASGI middleware: name, origin and key are checked, headers of safety are added, requests are counted.
+    """ASGI middleware: name, origin and key are checked, headers of safety and of CORS are added, requests are counted.
 
     The name is checked so that no page of the web can have its own name resolved to this machine (DNS rebinding); the
     origin so that no page of the web can make its visitors ask.
@@ -57,7 +59,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, metrics: Metrics) -> None:
-        self._app = app
+        self._app = _shared(app, settings.origins) if settings.origins else app
         self._settings = settings
         self._hosts = {name.lower() for name in settings.hosts}
         self._metrics = metrics
@@ -76,27 +78,37 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        status, answered = HTTPStatus.INTERNAL_SERVER_ERROR.value, False
 
         async def send_guarded(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         try:
-            if refusal:
-                headers = {"WWW-Authenticate": "Bearer"} if refusal[0] == HTTPStatus.UNAUTHORIZED else None
-                await answer(refusal[1], refusal[0], headers)(scope, receive, send_guarded)
-            else:
-                await self._app(scope, receive, send_guarded)
+            app = self._refusing(scope, *refusal) if refusal else self._app
+            await app(scope, receive, send_guarded)
+        except asyncio.CancelledError:
+            if answered:
+                raise
+            # The server stops, and has waited for this long enough: who asked gets a sentence, the log no traceback.
+            stopping = self._refusing(scope, HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; ask again later")
+            await stopping(scope, receive, send_guarded)
         finally:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.requests.labels(route, _known(scope["method"]), str(status)).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - began)
+
+    def _refusing(self, scope: Scope, status: HTTPStatus, error: str) -> ASGIApp:
+        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+        refuse = answer(error, status, headers)
+        # A page that may ask may also read why it was refused; others are told nothing of who may.
+        allowed = Headers(scope=scope).get("origin") in self._settings.origins
+        return _shared(refuse, self._settings.origins) if allowed else refuse
 
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = Headers(scope=scope)
@@ -115,6 +127,16 @@ class Guard:
         if key is not None and _needs_key(scope) and not _same(key, _keys(headers)):
             return HTTPStatus.UNAUTHORIZED, "the key is missing or wrong; send it as Authorization: Bearer KEY"
         return None
+
+
+def _shared(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+        expose_headers=["Location", "Retry-After"],
+    )
 
 
 def _needs_key(scope: Scope) -> bool:

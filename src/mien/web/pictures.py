@@ -1,10 +1,7 @@
 """POST /v1/analyze: pictures in, faces out."""
 
-import asyncio
-from concurrent.futures import Future
 from contextlib import ExitStack
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
@@ -12,10 +9,10 @@ from starlette.responses import JSONResponse
 from mien.errors import MienError
 from mien.web import schemas
 from mien.web.batching import Desk, Order
+from mien.web.deadline import in_time
 from mien.web.gate import Gate
 from mien.web.metrics import Metrics
 from mien.web.models import Models
-from mien.web.refusals import RefusedError
 from mien.web.settings import Limits
 from mien.web.uploads import drain, read_uploads
 
@@ -64,8 +61,10 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
                     max_files=limits.max_pictures,
                     timeout_s=limits.timeout_s,
                 )
+                for upload in uploads:
+                    place.callback(upload.file.close)
                 work = desk.submit(analyzer, Order(uploads, min_confidence))
-                content = await _in_time(work, limits.timeout_s, place)
+                content = await in_time(work, request, timeout_s=limits.timeout_s, place=place)
         except MienError:
             await drain(request)
             raise
@@ -74,18 +73,3 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
         return JSONResponse(content)
 
     return router
-
-
-async def _in_time(work: "Future[dict[str, Any]]", timeout_s: float, place: ExitStack) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await asyncio.shield(asyncio.wrap_future(work))
-    except TimeoutError:
-        if not work.cancel():  # nothing can stop a thread: the place is free when it has come to its end
-            loop, kept = asyncio.get_running_loop(), place.pop_all()
-            work.add_done_callback(lambda _: loop.call_soon_threadsafe(kept.close))
-        raise RefusedError(
-            f"there was no time for this within {timeout_s:g} s; send less at a time, or try again later",
-            status=HTTPStatus.SERVICE_UNAVAILABLE,
-            headers={"Retry-After": str(max(round(timeout_s), 1))},
-        ) from None

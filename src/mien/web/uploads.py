@@ -81,6 +81,13 @@ async def read_uploads(
             f"{max_files} files in the field {field!r}",
             status=HTTPStatus.BAD_REQUEST,
         ) from error
+    names = [value.filename or "" for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if wrong := [name for name in names if not _is_text(name)]:
+        await form.close()
+        raise RefusedError(
+            f"the name of a file, {wrong[0]!a}, is not text; send the form, and the names in it, in UTF-8",
+            status=HTTPStatus.BAD_REQUEST,
+        )
     uploads = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
@@ -94,6 +101,15 @@ async def read_uploads(
             status=HTTPStatus.BAD_REQUEST,
         )
     return uploads
+
+
+def _is_text(name: str) -> bool:
+    # Some charsets can spell halves of characters, which no answer could repeat.
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def drain(request: Request) -> None:

@@ -53,9 +53,10 @@ class App {
     const films = files.filter(isFilm);
     const most = films.length ? this.limits.max_film_bytes : this.limits.max_bytes;
     const size = films.length ? films[0].size : files.reduce((sum, file) => sum + file.size, 0);
+    const name = films.length || files.length === 1 ? (films[0] ?? files[0]).name : `${files.length} photos`;
     const rest = films.length && files.length > 1 ? " (one film at a time, or photos)" : "";
     if (size > most) {
-      this.complain(`${files[0].name}: ${Math.ceil(size / 2 ** 20)} MB is more than ${most / 2 ** 20} MB, the limit here`);
+      this.complain(`${name}: ${Math.ceil(size / 2 ** 20)} MB is more than ${most / 2 ** 20} MB, the limit here`);
     } else {
       this.run(() => (films.length ? new Film(this, films[0]) : new Photos(this, files)));
       if (rest) this.complain(`only ${films[0].name} is looked at${rest}`);
@@ -69,7 +70,8 @@ class App {
     this.complain("");
     const current = make();
     this.current = current;
-    showLegend($("legend"), this.labels);
+    current.labels = this.labels; // what is saved has those of the model that answered, whatever is chosen later
+    showLegend($("legend"), current.labels);
     $("time").hidden = current instanceof Photos;
     try {
       await current.start();
@@ -165,7 +167,7 @@ function wire() {
   });
   $("blur").addEventListener("change", () => { app.current?.showNow?.(); app.view.redraw(); });
   $("why-close").addEventListener("click", () => { app.view.selected = null; app.view.explain(null, ""); });
-  $("save-csv").addEventListener("click", () => saveCsv(app.current.name, app.current.results, app.labels));
+  $("save-csv").addEventListener("click", () => saveCsv(app.current.name, app.current.results, app.current.labels));
   $("save-json").addEventListener("click", () => saveJson(app.current.name, app.current.json));
   $("save-picture").addEventListener("click", () => savePicture(app.current.name, app.view.picture()));
   document.addEventListener("keydown", (event) => {
