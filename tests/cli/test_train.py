@@ -43,6 +43,39 @@ def test_wrong_recipe_or_data_stops_before_the_work(mien, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_recipe_that_somebody_wrote_is_not_overwritten(mien, tmp_path):
+    mine = tmp_path / "exp" / "recipe.toml"
+    mine.parent.mkdir()
+    mine.write_text(f"# my notes\n{TINY}")
+    code, _, err = mien("train", mine, "--data", tmp_path / "none.parquet", "--output", tmp_path / "exp")
+    assert (code, "would write its own recipe over this one; choose another --output" in err) == (2, True)
+    assert mine.read_text().startswith("# my notes")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("command", "work", "remedy"),
+    [
+        ("train", "training_run.run_recipe", "go on with --resume"),
+        ("compare", "comparison.compare", "the same command goes on"),
+        ("sweep", "sweep.sweep", "the same command goes on with another trial"),
+    ],
+)
+def test_an_end_that_was_asked_for_is_one_line_and_the_signal_s_code(
+    mien, tmp_path, monkeypatch, command, work, remedy
+):
+    from mien.training.interruption import InterruptedRun
+
+    def interrupted(*args, **options):
+        raise InterruptedRun(143, epochs=3, first_process=True)
+
+    monkeypatch.setattr(f"mien.experiments.{work}", interrupted)
+    (tmp_path / "r.toml").write_text(TINY)
+    code, out, err = mien(command, tmp_path / "r.toml", "--data", tmp_path / "d.parquet", "--output", tmp_path / "out")
+    assert (code, out, err) == (143, "", f"mien: interrupted after epoch 3; {remedy}\n")
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_train_export_and_use(mien, astronaut, shared, tmp_path):
     """The whole making of a model, small: recipe to run, run to file, file to answer."""
     recipe, run = tmp_path / "tiny.toml", tmp_path / "run"

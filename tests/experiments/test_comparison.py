@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from mien.errors import UsageError, WeightsError
+from mien.errors import RecipeError, UsageError, WeightsError
 from mien.experiments.comparison import compare, comparison_figure, write_comparison
 from mien.experiments.size import network_size
 from mien.training.networks.building import build_network
@@ -46,6 +46,26 @@ def test_a_run_that_was_ended_before_it_was_scored(tmp_path, table, recipe_file)
     (runs / "small" / "scores.csv").unlink()
     with pytest.raises(WeightsError, match=r"small: was ended before it was scored .*go on with `mien train --resume`"):
         compare([runs / "small"], None)
+
+
+def test_a_run_of_other_pictures_is_not_compared(tmp_path, table, other_table, recipe_file):
+    runs, changes = tmp_path / "runs", ["loop.epochs=1"]
+    path = recipe_file()
+    compare([path], table, runs=runs, changes=changes)
+    for given in (path, runs / "small"):
+        with pytest.raises(
+            RecipeError, match=r"small: has other pictures for training than .*drawn\.parquet; give the"
+        ):
+            compare([given], other_table, runs=runs, changes=changes)
+    (runs / "small" / "run.json").unlink()  # an earlier version's says nothing of pictures
+    assert len(compare([path], other_table, runs=runs, changes=changes)) == 1
+
+
+def test_a_recipe_that_somebody_wrote_is_not_overwritten(tmp_path, table, recipe_file):
+    (tmp_path / "runs" / "small").mkdir(parents=True)
+    mine = recipe_file().rename(tmp_path / "runs" / "small" / "recipe.toml")
+    with pytest.raises(UsageError, match=r"recipe\.toml: a run in .*small would write its own recipe over this one"):
+        compare([mine], table, runs=tmp_path / "runs")
 
 
 def test_the_size_is_what_arithmetic_says():

@@ -9,6 +9,7 @@ import pytest
 from mien.errors import RecipeError, UsageError
 from mien.experiments.search_space import Searched, parse_search, usual_search
 from mien.experiments.sweep import sweep
+from mien.training.interruption import InterruptedRun
 from mien.training.recipe_files import read_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -28,7 +29,9 @@ def test_what_to_search_is_written_on_the_command_line(text, expected):
     assert parse_search(str(expected)) == expected
 
 
-@pytest.mark.parametrize("text", ["rate", "rate=", "rate=a..b", "rate=3..1", "rate=0..1:log", "rate=1..2:lin", "=1..2"])
+@pytest.mark.parametrize(
+    "text", ["rate", "rate=", "rate=a..b", "rate=3..1", "rate=0..1:log", "rate=1..2:lin", "=1..2", "rate=1..inf"]
+)
 def test_nonsense_is_refused(text):
     with pytest.raises(UsageError, match=r"is not KEY=LOW\.\.HIGH"):
         parse_search(text)
@@ -95,6 +98,27 @@ def test_a_trial_that_was_killed_does_not_seem_to_run(tmp_path, table, recipe_fi
 def test_a_key_that_recipes_do_not_have(tmp_path, table, recipe_file):
     with pytest.raises(RecipeError, match=r"unknown key 'optimiser\.rates'.*Did you mean 'rate'"):
         sweep(recipe_file(), table, (parse_search("optimiser.rates=1..2"),), tmp_path / "sweep", trials=1)
+
+
+def test_a_sweep_does_not_go_on_with_other_pictures_of_a_file_s_name(tmp_path, table, other_table, recipe_file):
+    searched, output, changes = [parse_search("optimiser.rate=1e-3..1e-2")], tmp_path / "sweep", ["loop.epochs=1"]
+    study = sweep(recipe_file(), table, searched, output, trials=1, changes=changes)
+    with pytest.raises(RecipeError, match=r"with other values \(other pictures for training and validation\)"):
+        sweep(recipe_file(), other_table, searched, output, trials=2, changes=changes)
+    assert len(study.trials) == 1
+
+
+def test_a_sweep_that_is_asked_to_end_says_so_and_goes_on_later(tmp_path, table, recipe_file, monkeypatch):
+    def interrupted(*args, **options):
+        raise InterruptedRun(143, epochs=1, first_process=True)
+
+    searched, output, changes = [parse_search("optimiser.rate=1e-3..1e-2")], tmp_path / "sweep", ["loop.epochs=1"]
+    monkeypatch.setattr("mien.experiments.sweep.train", interrupted)
+    with pytest.raises(InterruptedRun):
+        sweep(recipe_file(), table, searched, output, trials=1, changes=changes)
+    monkeypatch.undo()
+    study = sweep(recipe_file(), table, searched, output, trials=1, changes=changes)
+    assert study.trials[-1].value > 0
 
 
 def test_a_sweep_does_not_go_on_with_another_ones_trials(tmp_path, table, recipe_file):

@@ -6,15 +6,16 @@ import sys
 import numpy as np
 import pytest
 
-from mien.errors import DataError
+from mien.errors import DataError, RecipeError
 from mien.evaluation.predictions_file import read_predictions
-from mien.experiments.finishing import read_scores
-from mien.experiments.roles import read_roles
+from mien.experiments.finishing import finish_run, read_scores
+from mien.experiments.roles import digests_of_roles, read_roles
 from mien.experiments.training_run import run_recipe
 from mien.inference.session import Session
 from mien.training.curves import read_curves
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import digests_of, known_pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns about what small tests do on purpose
 
@@ -48,6 +49,43 @@ def test_finishing_again_gives_the_same_predictions(tmp_path, table, recipe_file
     _, again = run_recipe(recipe, table, tmp_path / "run", resume=True)
     assert [s.estimate for s in again] == [s.estimate for s in first]
     assert len(folder.predictions("test", "fer7").read_bytes()) == len(before)
+
+
+def test_a_finished_run_is_not_overwritten_with_other_pictures(tmp_path, table, other_table, recipe_file):
+    recipe = read_recipe(recipe_file(), ["loop.epochs=1"])
+    folder, _ = run_recipe(recipe, table, tmp_path / "run")
+    before = folder.model.read_bytes(), folder.scores.read_bytes()
+    with pytest.raises(RecipeError, match=r"run: was started with other pictures for training; go on with the same"):
+        run_recipe(recipe, other_table, folder.path, resume=True)
+    roles = read_roles(recipe, table)
+    with pytest.raises(RecipeError, match=r"run: was started with other pictures for test; "):
+        finish_run(folder, roles | {"test": read_roles(recipe, other_table)["test"]}, data=table)
+    assert (folder.model.read_bytes(), folder.scores.read_bytes()) == before
+    assert known_pictures(folder) == digests_of_roles(recipe, table)
+
+
+def test_a_head_without_answers_on_test_is_told_before_the_training(tmp_path, table_without_votes_on_test, recipe_file):
+    recipe = read_recipe(recipe_file(), ["loop.epochs=1"])
+    problem = r"split 'PrivateTest' for test: none of the 24 pictures has a label for head 'raf6' .*--set data\.test=''"
+    with pytest.raises(DataError, match=problem):
+        run_recipe(recipe, table_without_votes_on_test, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    none = read_recipe(recipe_file(), ["loop.epochs=1", "data.test=''"])
+    assert run_recipe(none, table_without_votes_on_test, tmp_path / "run")[1]
+
+
+def test_a_head_without_answers_on_validation_is_told_before_the_training(tmp_path, table_without_votes_on_test):
+    path = tmp_path / "votes.toml"
+    path.write_text("name = 'votes'\n[heads.ferplus8]\ntarget = 'votes'\nlabels = ['neutral', 'contempt']")
+    recipe = read_recipe(path, ["loop.epochs=1"])  # learns from votes, and the table has no label that it could be
+    with pytest.raises(DataError, match=r"split 'PublicTest' for validation: .*lacks contempt; choose another split"):
+        run_recipe(recipe, table_without_votes_on_test, tmp_path / "run")
+
+
+def test_digests_need_no_picture(table, recipe_file):
+    for changes in ([], ["data.limit=10"], ["data.test=''"]):
+        recipe = read_recipe(recipe_file(), changes)
+        assert digests_of_roles(recipe, table) == digests_of(read_roles(recipe, table))
 
 
 def test_a_fixed_threshold_is_kept(tmp_path, table, recipe_file):

@@ -60,6 +60,6 @@ class TestShares:
     def test_all_are_seen_in_order(self, shared_out):
         assert torch.equal(torch.cat([crops for crops, _ in Batches(shared_out, batch=10)]), shared_out.crops)
 
-    def test_a_small_group_is_seen_whole(self, shared_out):
-        small = Pictures(shared_out.crops, shared_out.targets, ((torch.arange(2), 0.5),))
-        assert len(Batches(small, batch=1, order=(1, 0))) == len(shared_out.crops)
+    def test_a_group_as_large_as_its_share_is_seen_whole(self, shared_out):
+        half = Pictures(shared_out.crops, shared_out.targets, ((torch.arange(32), 0.5),))
+        assert len(Batches(half, batch=1, order=(1, 0))) == len(shared_out.crops)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mien.data.record import TableMeta
-from mien.errors import RecipeError, TrainingError
+from mien.errors import DataError, RecipeError, TrainingError
 from mien.labels import FERPLUS10
 from mien.training import classroom, pupils
 from mien.training.classroom import Classroom, logits_of
@@ -16,6 +16,8 @@ from mien.training.networks.building import build_network
 
 CPU = torch.device("cpu")
 CHANGES = ("augmentation.mixup=0", "augmentation.erase=0", "augmentation.shift=0", "augmentation.rotation_degrees=0")
+
+TWO = tuple(f"heads.{head}.labels=['happiness', 'sadness']" for head in ("fer7", "ferplus8"))
 
 
 @pytest.fixture
@@ -31,15 +33,15 @@ def bright_or_dark(drawn_samples):
 
 
 def test_networks_of_two_recipes_learn_from_the_same_batches(small_recipe, bright_or_dark):
-    plain = small_recipe(1, *CHANGES, "optimiser.average=0.5")
-    dense = small_recipe(1, *CHANGES, "optimiser.average=0.5", "name=dense", model='kind = "mlp"')
+    plain = small_recipe(1, *CHANGES, *TWO, "optimiser.average=0.5")
+    dense = small_recipe(1, *CHANGES, *TWO, "optimiser.average=0.5", "name=dense", model='kind = "mlp"')
     told = []
     room = Classroom([plain, dense], bright_or_dark, bright_or_dark, device=CPU)
     assert room.learn(epochs=25, tell=told.append) == 25
     for network in room.networks().values():
         assert not network.training
         answers = logits_of([network], torch.from_numpy(bright_or_dark.crops))
-        assert (answers["fer7"].argmax(1).numpy() == bright_or_dark.fer7).mean() > 0.9
+        assert (answers["fer7"].argmax(1).numpy() + 3 == bright_or_dark.fer7).mean() > 0.9
     assert "small fer7 " in told[-1]
     assert "dense fer7 " in told[-1]
 
@@ -55,7 +57,7 @@ def test_time_decides_how_many_epochs_there_are(small_recipe, drawn_samples, mon
 
 
 def test_pictures_of_groups_are_their_share_of_every_batch(small_recipe, drawn_samples):
-    codes = np.array([0] * 48 + [FERPLUS10.index("not_face")] * 16)
+    codes = np.append(np.arange(48) % 8, [FERPLUS10.index("not_face")] * 16)
     samples = replace(drawn_samples, codes=codes, meta=TableMeta(FERPLUS10, license="", layout="gate"))
     samples.crops[48:] = 0
     room = Classroom([small_recipe(1, "data.shares={not_face=0.25}", *CHANGES)], samples, samples, device=CPU)
@@ -157,6 +159,13 @@ def test_a_checkpoint_of_something_else_is_an_error(small_recipe, drawn_samples,
         other = Classroom([recipe], samples, samples, device=CPU)
         with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes or pictures; delete it"):
             other.learn(epochs=1, keep=keep)
+    others = Classroom([small_recipe(1)], drawn_samples.take(np.arange(64)[::-1]), drawn_samples, device=CPU)
+    with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes or pictures"):
+        others.learn(epochs=1, keep=keep)
+    state = torch.load(keep, weights_only=True)
+    del state["pictures"]  # as an earlier version wrote it
+    torch.save(state, keep)
+    assert others.learn(epochs=1, keep=keep) == 1
     for damaged in (keep.read_bytes()[:1000], b"no checkpoint", b""):
         keep.write_bytes(damaged)
         with pytest.raises(RecipeError, match=r"a\.ckpt: is no checkpoint that can be read; delete it"):
@@ -172,11 +181,23 @@ def test_a_checkpoint_of_something_else_is_an_error(small_recipe, drawn_samples,
         ("loop.sides=[24, 48]", "loop.sides = .24, 48."),
         ("loop.batch=8", "loop.batch = 8"),
         ("heads.fer7.labels=['anger', 'fear']", "other heads or labels than small"),
+        ("teacher.models=['mien-nano']", "teacher.models = .'mien-nano'.: .*leave it out"),
     ],
 )
 def test_what_is_not_done_here_is_an_error(small_recipe, drawn_samples, change, named):
     with pytest.raises(RecipeError, match=f"other: .*{named}"):
         Classroom([small_recipe(1), small_recipe(1, "name=other", change)], drawn_samples, drawn_samples, device=CPU)
+
+
+def test_two_recipes_of_one_name_are_an_error(small_recipe, drawn_samples):
+    with pytest.raises(RecipeError, match=r"small: is the name of two recipes; .*change one of them"):
+        Classroom([small_recipe(1), small_recipe(1, "seed=9")], drawn_samples, drawn_samples, device=CPU)
+
+
+def test_a_label_without_pictures_is_an_error(small_recipe, drawn_samples):
+    fewer = drawn_samples.take(drawn_samples.fer7 != 1)
+    with pytest.raises(DataError, match="no picture of 'Training' shows disgust"):
+        Classroom([small_recipe(1)], fewer, drawn_samples, device=CPU)
 
 
 def test_weights_that_are_no_numbers_end_the_training_in_one_line(small_recipe, drawn_samples):
@@ -194,7 +215,7 @@ def test_recorded_steps_learn_what_unrecorded_ones_do(small_recipe, bright_or_da
     device = torch.device("cuda")
     found = []
     for name in ("cuda", "none"):
-        room = Classroom([small_recipe(1, *CHANGES)], bright_or_dark, bright_or_dark, device=device)
+        room = Classroom([small_recipe(1, *CHANGES, *TWO)], bright_or_dark, bright_or_dark, device=device)
         if name == "none":
             for pupil in room._pupils.values():
                 pupil.record = lambda pupil=pupil: setattr(pupil, "work", pupils.Recorded(pupil._learn, CPU))

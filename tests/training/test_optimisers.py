@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from mien.training.optimisers import build_optimiser, parameter_groups
@@ -43,6 +44,18 @@ def test_one_cycle_rises_to_the_rate_and_ends_with_the_last_step():
     assert found == [*sorted(found[:top]), *sorted(found[top:], reverse=True)]
     assert found[0] < 0.05
     assert found[-1] < 1e-4
+
+
+def test_one_cycle_moves_the_momentum_itself():
+    built = build_optimiser(nn.Linear(2, 2), Optimiser(schedule="one-cycle"), steps=10, epochs=10)
+    found = []
+    for _ in range(100):
+        found.append(built["optimizer"].param_groups[0]["momentum"])
+        built["lr_scheduler"]["scheduler"].step()
+    assert (found[0], min(found), found[-1]) == (pytest.approx(0.95), pytest.approx(0.85), pytest.approx(0.95))
+    with pytest.raises(ValidationError, match=r"momentum = 0\.8 is not used: .*leave momentum out, or choose another"):
+        Optimiser(schedule="one-cycle", momentum=0.8)
+    assert Optimiser(schedule="one-cycle", momentum=0.9).momentum == 0.9  # as the recipes of runs spell it out
 
 
 def test_on_a_plateau_the_rate_falls_to_a_tenth_after_three_epochs_without_a_gain():

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,31 @@ class TestRun:
         assert torch.equal(new.eval()(torch.from_numpy(CROPS))["fer7"], old(torch.from_numpy(CROPS))["fer7"])
         assert torch.equal(new.heads["ferplus8"].weight, fresh)
 
+    def test_labels_in_another_order_are_the_same_head(self, kept, capsys):
+        folder, old = kept
+        write_recipe(recipe(LEAN), RunFolder(folder).recipe)
+        there = recipe(LEAN).labels()["fer7"]
+        new = build(LEAN, seed=6).eval()
+        start_from(new, str(folder), CROPS, labels={"fer7": there[::-1], "raf6": recipe(LEAN).labels()["raf6"]})
+        found, expected = (each(torch.from_numpy(CROPS)) for each in (new, old))
+        assert torch.allclose(found["fer7"], expected["fer7"].flip(1), atol=1e-6)
+        assert torch.equal(found["raf6"], expected["raf6"])
+        assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("known", [True, False])
+    def test_a_head_with_other_labels_begins_fresh_and_is_named(self, kept, capsys, known):
+        folder, old = kept
+        if known:
+            write_recipe(recipe(LEAN), RunFolder(folder).recipe)
+        few = Recipe(name="a", heads={**HEADS, "fer7": {"labels": ["fear", "anger"]}}, model=LEAN, seed=6)
+        new = build_network(few)
+        fresh = new.heads["fer7"].weight.clone()
+        start_from(new, str(folder), CROPS, labels=few.labels())
+        assert torch.equal(new.heads["fer7"].weight, fresh)
+        assert torch.equal(new.heads["raf6"].weight, old.heads["raf6"].weight)
+        both = r" \(anger, disgust, .* there, fear, anger here\)" if known else ""
+        assert re.fullmatch(f"head fer7 begins fresh: its labels are others{both}\n", capsys.readouterr().err)
+
     def test_dense_layers_are_of_the_network_and_have_to_fit(self, tmp_path):
         old = {"kind": "cnn", "stages": [[8]], "dense": [{"units": 8}]}
         save_file(trained(old).state_dict(), tmp_path / "best.safetensors")
@@ -132,6 +158,17 @@ class TestExportedModel:
         fresh = new.heads["ferplus8"].weight.clone()
         start_from(new, exported(trained(LEAN), LEAN), CROPS)
         assert torch.equal(new.heads["ferplus8"].weight, fresh)
+
+    def test_labels_of_the_file_are_told_apart(self, exported, capsys):
+        file = exported(trained(LEAN), LEAN)
+        here = {"fer7": recipe(LEAN).labels()["fer7"][::-1], "raf6": ("a", "b", "c", "d", "e", "f")}
+        new = build(LEAN, seed=6).eval()
+        fresh = new.heads["raf6"].weight.clone()
+        start_from(new, file, CROPS, labels=here)
+        (expected,) = Session(Path(file)).logits(CROPS, ["fer7"])
+        assert np.allclose(new(torch.from_numpy(CROPS))["fer7"].detach(), expected[:, ::-1], atol=1e-4)
+        assert torch.equal(new.heads["raf6"].weight, fresh)
+        assert "head raf6 begins fresh: its labels are others (" in capsys.readouterr().err
 
     def test_another_network(self, exported):
         file = exported(trained(LEAN), LEAN)

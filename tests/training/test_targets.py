@@ -8,8 +8,9 @@ from mien.data.record import TableMeta
 from mien.data.votes import multilabel, vote_distribution
 from mien.errors import DataError
 from mien.labels import CK8, FACE2, FER7, FERPLUS8, FERPLUS10, RAF6
+from mien.training.lesson import Lesson
 from mien.training.recipe import Recipe
-from mien.training.targets import check_classes, groups_of, targets_of
+from mien.training.targets import check_classes, check_shares, groups_of, targets_of
 
 
 def recipe(**heads):
@@ -107,6 +108,36 @@ def test_groups_of_which_a_share_is_seen(drawn_samples):
     assert groups_of(samples, recipe(fer7={})) == ()
     with pytest.raises(DataError, match=r"no picture to learn from is labelled 'not_face' \(labels: anger, disgust"):
         groups_of(drawn_samples, shares)
+
+
+def test_a_share_is_no_larger_than_all_pictures_of_a_label(drawn_samples):
+    codes = np.array([FERPLUS10.index("happiness")] * 40 + [FERPLUS10.index("not_face")] * 16 + [-1] * 8)
+    samples = with_meta(drawn_samples, FERPLUS10, codes)
+
+    def check(**shares):
+        read = Recipe(name="a", heads={"fer7": {}}, data={"shares": shares})
+        check_shares(groups_of(samples, read), read, count=len(samples))
+
+    check(not_face=0.25)  # 16 of 64
+    problem = r"data\.shares: not_face = 0\.5 is 48 pictures an epoch, and there are 16; .* they can be is 0\.25$"
+    with pytest.raises(DataError, match=problem):
+        check(not_face=0.5)
+    with pytest.raises(DataError, match=r"not_face = 0\.6 is .* they can be is 0\.5333$"):  # 16 / 24 of what is left
+        check(happiness=0.2, not_face=0.6)
+    check(happiness=0.2, not_face=0.5333)
+
+
+def test_shares_need_pictures_of_other_labels(drawn_samples, small_recipe):
+    shares = ", ".join(f"{label} = 0.1" for label in FER7.labels)
+    with pytest.raises(
+        DataError, match=r"every picture to learn from has one of the labels anger, .*leave one of them"
+    ):
+        Lesson(small_recipe(1, f"data.shares={{ {shares} }}"), drawn_samples, drawn_samples)
+
+
+def test_a_lesson_has_pictures_enough_for_its_shares(drawn_samples, small_recipe):
+    with pytest.raises(DataError, match=r"data\.shares: fear = 0\.9 is \d+ pictures an epoch"):
+        Lesson(small_recipe(1, "data.shares={ fear = 0.9 }"), drawn_samples, drawn_samples)
 
 
 def test_emotions_and_faces_out_of_one_table(drawn_samples):

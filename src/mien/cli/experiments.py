@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli.train import DataOption, RecipeArgument, SetOption, need_training
+from mien.cli.train import DataOption, RecipeArgument, SetOption, interruption_in_words, need_training
 from mien.errors import import_extra
 
 LONGEST_NAME = 16
@@ -15,7 +15,11 @@ LONGEST_NAME = 16
 def compare(
     recipes: Annotated[list[Path], typer.Argument(help="Recipes, or folders of finished runs.", metavar="RECIPE...")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="The pictures; needed for recipes that have no finished run.")
+        Path | None,
+        typer.Option(
+            "--data",
+            help="The pictures; needed for recipes that have no finished run, and checked for those that have.",
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for comparison.csv and comparison.png.")
@@ -38,7 +42,8 @@ def compare(
     from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
 
-    rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
+    with interruption_in_words("the same command goes on"):
+        rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
     write_comparison(rows, output)
     metrics = [metric for metric in SHOWN if any(metric in row.metrics for row in rows)]
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -94,7 +99,8 @@ def sweep(
     read = read_recipe(recipe, set_ or ())
     searched = tuple(parse_search(text) for text in search) if search else usual_search(read)
     folder = output or Path("sweeps") / read.name
-    study = run_sweep(recipe, data, searched, folder, trials=trials, changes=set_ or (), storage=storage)
+    with interruption_in_words("the same command goes on with another trial"):
+        study = run_sweep(recipe, data, searched, folder, trials=trials, changes=set_ or (), storage=storage)
     print(f"best score {study.best_value:.4f} with")
     for key, value in study.best_params.items():
         print(f"  {key} = {value}")

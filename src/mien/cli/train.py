@@ -1,5 +1,8 @@
 """mien train and mien export: a recipe becomes a run, a run becomes a weight file."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,8 +54,11 @@ def train(
     folder = output or Path("runs") / read.name
     from mien.experiments.training_run import run_recipe
     from mien.training.curves import read_curves
+    from mien.training.run_folder import RunFolder
 
-    run, scores = run_recipe(read, data, folder, resume=resume)
+    RunFolder(folder).check_spares(recipe)
+    with interruption_in_words("go on with --resume"):
+        run, scores = run_recipe(read, data, folder, resume=resume)
     if scores is None:  # another process of the same run reports
         return
     if run.curves.is_file():
@@ -99,6 +105,23 @@ def export(
         recipe, network, roles["validation"], output, trained=how_trained(weights), int8_with=training
     )
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
+
+
+@contextmanager
+def interruption_in_words(remedy: str) -> Iterator[None]:
+    """Say in one line on standard error that a training was ended by Ctrl+C or SIGTERM, and how to go on.
+
+    Args:
+        remedy: how.
+    """
+    from mien.training.interruption import InterruptedRun
+
+    try:
+        yield
+    except InterruptedRun as stop:
+        if stop.first_process:
+            print(f"mien: {stop.in_words()}; {remedy}", file=sys.stderr)
+        raise
 
 
 def need_training() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mien.errors import UsageError, WeightsError
+from mien.errors import RecipeError, UsageError, WeightsError
 from mien.evaluation.metrics import Estimate
 from mien.evaluation.plots import save_figure
 from mien.experiments.finishing import Score, read_scores
+from mien.experiments.roles import digests_of_roles
 from mien.experiments.size import latency_ms, network_size
 from mien.experiments.training_run import run_recipe
 from mien.files import written_whole
@@ -20,6 +21,7 @@ from mien.provenance import facts
 from mien.training.networks.building import load_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import known_pictures
 
 SHOWN = (
     "accuracy",
@@ -74,18 +76,20 @@ def compare(
 
     Args:
         recipes: recipe files, or folders of finished runs.
-        data: the pictures; may be None where every run is finished.
+        data: the pictures; may be None where every run is finished. Where not, finished runs must be of them too.
         runs: folder of the runs; each is called as its recipe's name.
         changes: values that take the place of the recipes', see `mien.training.recipe_files.read_recipe`.
         on_step: called after each recipe, for a progress bar.
 
     Raises:
         WeightsError: a folder holds no finished run, or one that was ended before it was scored.
+        RecipeError: a finished run has other pictures than `data`.
+        UsageError: a recipe lies where the run's own is written.
         MienError: see `mien.experiments.training_run.run_recipe`.
     """
     rows = []
     for path in recipes:
-        rows.append(_row(_finished(path, data, runs, changes)))
+        rows.append(_row(_checked(_finished(path, data, runs, changes), data)))
         on_step()
     return rows
 
@@ -156,7 +160,22 @@ def _finished(path: Path, data: Path | None, runs: Path, changes: Sequence[str])
         raise UsageError(
             f"{path}: {folder.path} holds no finished run of it; give the pictures with --data to train it"
         )
+    folder.check_spares(path)
     run_recipe(recipe, data, folder.path, resume=True)
+    return folder
+
+
+def _checked(folder: RunFolder, data: Path | None) -> RunFolder:
+    known = known_pictures(folder)
+    if data is None or not known:
+        return folder
+    here = digests_of_roles(read_recipe(folder.recipe), data)
+    other = [role for role, names in known.items() if here.get(role) != names]
+    if other:
+        raise RecipeError(
+            f"{folder.path}: has other pictures for {other[0]} than {data}; give the table that it was made with, "
+            "leave --data out where every run is finished, or choose another folder with --runs"
+        )
     return folder
 
 

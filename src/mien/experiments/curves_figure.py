@@ -31,7 +31,8 @@ def curves_figure(curves: Curves, *, title: str) -> Figure:
             marker = "o" if len(values) < 3 else None
             axes.plot(curves.epochs, values, color=color, label=split, marker=marker)
         if curves.turning_point is not None:
-            axes.axvline(curves.turning_point, color=MARK, linestyle=":", label="overfitting begins")
+            label = "overfitting begins" if curves.overfits else "lowest validation loss"
+            axes.axvline(curves.turning_point, color=MARK, linestyle=":", label=label)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title("loss" if panel == "loss" else f"score of {panel}")

@@ -28,6 +28,7 @@ from mien.inference.session import Session
 from mien.provenance import facts
 from mien.training.curves import read_curves
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import check_pictures, digests_of, keep_pictures
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,12 @@ def finish_run(
 
     Raises:
         WeightsError: the run is not finished, or the exported file does not give what PyTorch gives.
+        RecipeError: an earlier call had other pictures.
         DataError: the pictures have no labels for one of the heads.
         OutputError: a file cannot be written.
     """
+    tested = digests_of({role: samples for role, samples in roles.items() if role == "test"})
+    check_pictures(folder, tested)
     card = export_run(folder.path, roles["validation"], folder.model)
     with written_whole(folder.card) as temporary:
         temporary.write_text(card.to_json() + "\n", encoding="utf-8")
@@ -90,6 +94,7 @@ def finish_run(
             title = f"{card.name}, {role} ({len(found)} pictures)"
             save_figure(confusion_of(found, title=title), folder.path / f"confusion-{role}-{head}.png")
         on_step()
+    keep_pictures(folder, tested)
     write_scores(scores, folder.scores, model=card.name, sha256=card.sha256, data=data.name)
     return scores
 

@@ -1,5 +1,6 @@
 """The pictures of a recipe, by what they are for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,11 @@ import numpy as np
 from mien.data.samples import Samples, read_samples
 from mien.data.table import open_table
 from mien.errors import DataError
+from mien.evaluation.truths import truth_of
+from mien.model_card import Head
 from mien.training.recipe import Recipe
+from mien.training.run_pictures import digests_of
+from mien.training.targets import targets_of
 
 ROLES = ("training", "validation", "test")
 
@@ -25,6 +30,50 @@ def read_roles(recipe: Recipe, path: Path) -> dict[str, Samples]:
     Raises:
         DataError: a split is missing, or the table is not what it should be.
     """
+    wanted = _splits(recipe, path)
+    samples = read_samples(path, spec=recipe.crop.spec(), splits=tuple(wanted.values()))
+    return {role: _limited(samples.of_split(name), recipe) for role, name in wanted.items()}
+
+
+def digests_of_roles(recipe: Recipe, path: Path) -> dict[str, str]:
+    """Return the digests of the names of the pictures that `read_roles` would read, without decoding one.
+
+    Raises:
+        DataError: see `read_roles`.
+    """
+    wanted = _splits(recipe, path)
+    rows = [(record.path, record.split) for record in open_table(path).records(splits=wanted.values())]
+    ids, splits = (np.array(column, np.str_) for column in zip(*rows, strict=True))
+    none = np.empty((len(ids), 0))
+    named = Samples(ids, none.astype(np.uint8), np.zeros(len(ids), np.int64), none.astype(np.float32), splits)
+    return digests_of({role: _limited(named.of_split(name), recipe) for role, name in wanted.items()})
+
+
+def check_answers(recipe: Recipe, roles: Mapping[str, Samples]) -> None:
+    """Make sure, before hours of training, that every head can learn, be fitted and be scored.
+
+    Args:
+        recipe: names the heads.
+        roles: of `read_roles`.
+
+    Raises:
+        DataError: the pictures of a role have no answers for one of the heads.
+    """
+    for role in () if recipe.member_runs() else ("training", "validation"):
+        targets_of(roles[role], recipe)
+    for name, head in recipe.heads.items():
+        for role in ("validation", "test"):
+            try:
+                if role in roles:
+                    truth_of(Head(name, head.task, head.names(name)), roles[role])
+            except DataError as error:
+                remedy = "choose another split with --set data.test=NAME, or none with --set data.test=''"
+                if role == "validation":
+                    remedy = "choose another split with --set data.validation=NAME, or leave the head out"
+                raise DataError(f"split {getattr(recipe.data, role)!r} for {role}: {error}; {remedy}") from error
+
+
+def _splits(recipe: Recipe, path: Path) -> dict[str, str]:
     there = open_table(path).split_counts()
     names = {role: getattr(recipe.data, role) for role in ROLES}
     for role in ("training", "validation"):
@@ -33,9 +82,7 @@ def read_roles(recipe: Recipe, path: Path) -> dict[str, Samples]:
                 f"{path}: has no split {names[role]!r} for {role}; there are {', '.join(there)}: "
                 f"--set data.{role}=NAME, or part it anew with `mien data split`"
             )
-    wanted = {role: name for role, name in names.items() if name in there}
-    samples = read_samples(path, spec=recipe.crop.spec(), splits=tuple(wanted.values()))
-    return {role: _limited(samples.of_split(name), recipe) for role, name in wanted.items()}
+    return {role: name for role, name in names.items() if name in there}
 
 
 def _limited(samples: Samples, recipe: Recipe) -> Samples:

@@ -1,5 +1,6 @@
 """Which values a sweep tries for which keys of a recipe."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,8 @@ def parse_search(text: str) -> Searched:
         found = Searched(key.strip(), low=float(low), high=float(high), log=kind.strip() == "log", whole=whole)
     except ValueError:
         raise wrong from None
-    if kind.strip() not in ("", "log") or found.low >= found.high or (found.log and found.low <= 0):
+    finite = math.isfinite(found.low) and math.isfinite(found.high)
+    if not finite or kind.strip() not in ("", "log") or found.low >= found.high or (found.log and found.low <= 0):
         raise wrong
     return found
 

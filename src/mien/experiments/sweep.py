@@ -41,6 +41,7 @@ from mien.training.recipe import Card, Recipe
 from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run import train
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import digests_of
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -111,7 +112,13 @@ def sweep(
     )
     roles = read_roles(base, data)
     _fail_stale_trials(study)
-    _check_same(study, base, f"{data.name}, {len(roles['training'])} pictures", sorted(map(str, searched)))
+    here = {
+        "recipe": _scored(base).model_dump_json(),
+        "pictures": f"{data.name}, {len(roles['training'])} pictures",
+        "digests": digests_of({role: roles[role] for role in ("training", "validation")}),
+        "searched": sorted(map(str, searched)),
+    }
+    _check_same(study, here)
 
     def objective(trial: optuna.Trial) -> float:
         # Drawn by the trial's number, which the database gives once: machines that begin together draw other values.
@@ -177,9 +184,8 @@ def _opened(address: str) -> optuna.storages.RDBStorage:
         ) from error
 
 
-def _check_same(study: optuna.Study, base: Recipe, pictures: str, searched: list[str]) -> None:
+def _check_same(study: optuna.Study, here: dict[str, Any]) -> None:
     """Make sure that a study goes on with what it was started with, and keep that in one that has no trials yet."""
-    here = {"recipe": _scored(base).model_dump_json(), "pictures": pictures, "searched": searched}
     known = study.user_attrs
     tried = any(trial.state != TrialState.FAIL for trial in study.get_trials(deepcopy=False))
     for key, value in here.items():
@@ -203,6 +209,8 @@ def _difference(key: str, there: Any, here: Any) -> str:
     if key == "searched":
         there, here = [each for each in there if each not in here], [each for each in here if each not in there]
         return f"searched {', '.join(there) or 'nothing more'} there, {', '.join(here) or 'nothing more'} here"
+    if key == "digests":
+        return f"other pictures for {' and '.join(role for role in here if here[role] != there.get(role))}"
     if key == "recipe":
         try:
             started, recipe = (Recipe.model_validate_json(text) for text in (there, here))

@@ -5,7 +5,7 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback
 
 from mien.experiments.finishing import Score, finish_run
-from mien.experiments.roles import read_roles
+from mien.experiments.roles import check_answers, read_roles
 from mien.training.recipe import Recipe
 from mien.training.run import process_rank, train
 from mien.training.run_folder import RunFolder
@@ -30,6 +30,7 @@ def run_recipe(
         MienError: see `mien.training.run.train` and `mien.experiments.finishing.finish_run`.
     """
     roles = read_roles(recipe, data)
+    check_answers(recipe, roles)
     folder = train(recipe, roles["training"], roles["validation"], output, resume=resume, callbacks=callbacks)
     if process_rank() > 0:
         return folder, None

@@ -21,7 +21,8 @@ class Pictures:
         crops: (n, channels, size, size) uint8.
         targets: of the same pictures.
         shares: groups of pictures, each as positions (m,) int64 with its share of an epoch: so many of them are drawn
-            for every epoch. Pictures of no group are all seen in every epoch.
+            for every epoch, which has to be no more than there are, see `mien.training.targets.check_shares`. Pictures
+            of no group are all seen in every epoch.
     """
 
     crops: Tensor
@@ -84,4 +85,4 @@ class Batches:
         if self.order is None:
             return [len(group) for group, _ in shares]
         total = self._always() / (1 - sum(share for _, share in shares))
-        return [min(round(share * total), len(group)) for group, share in shares]
+        return [round(share * total) for _, share in shares]

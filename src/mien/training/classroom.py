@@ -25,7 +25,8 @@ from mien.training.checkpoints import write_checkpoint
 from mien.training.losses import head_score
 from mien.training.pupils import WARMUP_EPOCHS, Pupil, Teachers, in_bf16
 from mien.training.recipe import Recipe
-from mien.training.targets import Target, Targets, groups_of, targets_of
+from mien.training.run_pictures import PICTURES, digests_of
+from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
 
 CHUNK = 8
 """Batches that are changed at once, with one strength of blur; each time the device waits for a moment."""
@@ -51,8 +52,8 @@ class Classroom:
         device: a GPU, or the CPU.
 
     Raises:
-        RecipeError: a recipe wants what is not done here, or has other heads than the first.
-        DataError: the pictures have not the labels that the recipes' heads learn from.
+        RecipeError: a recipe wants what is not done here, has other heads than the first, or the name of another one.
+        DataError: the pictures have not the labels that the recipes' heads learn from, or none of one of them.
         WeightsError: there are no such weights as a recipe starts with.
     """
 
@@ -68,9 +69,12 @@ class Classroom:
         _check(recipes)
         lead = self._lead = recipes[0]
         self._learnt = [*(recipe.model_dump_json() for recipe in recipes), f"{len(training)} pictures"]
+        self._pictures = digests_of({"training": training, "validation": validation})
         self._device, self._batch = device, lead.loop.batch
         self._crops = torch.from_numpy(training.crops).to(device)
-        self._targets = targets_of(training, lead).to(device)
+        targets = targets_of(training, lead)
+        check_classes(targets, lead, split=lead.data.training)
+        self._targets = targets.to(device)
         self._validation = torch.from_numpy(validation.crops).to(device)
         self._right = targets_of(validation, lead)
         self._draw = np.random.default_rng(lead.seed)
@@ -150,6 +154,7 @@ class Classroom:
     def _keep(self, path: Path, number: int, epochs: int) -> None:
         state = {
             "learnt": self._learnt,
+            PICTURES: self._pictures,
             "number": number,
             "epochs": epochs,
             "generator": self._generator.get_state(),
@@ -164,7 +169,8 @@ class Classroom:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
             raise RecipeError(f"{path}: is no checkpoint that can be read; delete it to begin anew") from error
-        if state["learnt"] != self._learnt:
+        # One of an earlier version says nothing of the pictures but how many there are.
+        if state["learnt"] != self._learnt or state.get(PICTURES, self._pictures) != self._pictures:
             raise RecipeError(
                 f"{path}: is the checkpoint of other recipes or pictures; delete it to begin anew, or give the same"
             )
@@ -274,6 +280,16 @@ def _check(recipes: Sequence[Recipe]) -> None:
                     f"{recipe.name}: {key} = {value!r}: networks that learn together take {known!r} only; change it, "
                     "or train the recipe alone with `mien train`"
                 )
+        if recipe.teacher.models:
+            raise RecipeError(
+                f"{recipe.name}: teacher.models = {list(recipe.teacher.models)}: networks that learn together take "
+                "their teachers from who calls (`teachers`); leave it out, or train the recipe alone with `mien train`"
+            )
+        if sum(other.name == recipe.name for other in recipes) > 1:
+            raise RecipeError(
+                f"{recipe.name}: is the name of two recipes; networks that learn together are told apart by their "
+                "names, so change one of them"
+            )
         if recipe.labels() != recipes[0].labels():
             raise RecipeError(
                 f"{recipe.name}: has other heads or labels than {recipes[0].name}; networks that learn together need "

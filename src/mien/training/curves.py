@@ -36,6 +36,14 @@ class Curves:
         best = min(range(len(losses)), key=losses.__getitem__)
         return None if best >= 0.9 * len(losses) - 1 else self.epochs[best]
 
+    @property
+    def overfits(self) -> bool:
+        """Whether the training loss went on falling after the turning point, and did not rise as well."""
+        if self.turning_point is None:
+            return False
+        train = self.values["train/loss"]
+        return train[-1] < train[self.epochs.index(self.turning_point)]
+
     def in_words(self) -> str:
         """Say whether and where the run began to overfit."""
         losses = self.values["validation/loss"]
@@ -45,6 +53,13 @@ class Curves:
                 f"{self.epochs[losses.index(min(losses))]} ({min(losses):.3f}); more epochs may help."
             )
         train = self.values["train/loss"]
+        if not self.overfits:
+            before = train[self.epochs.index(self.turning_point)]
+            return (
+                f"No overfitting, but losses that rise: from epoch {self.turning_point} on that of validation from "
+                f"{min(losses):.3f} to {losses[-1]:.3f} and that of training from {before:.3f} to {train[-1]:.3f}; a "
+                "lower optimiser.rate may help."
+            )
         return (
             f"Overfitting from epoch {self.turning_point} on: the validation loss rises from {min(losses):.3f} to "
             f"{losses[-1]:.3f} while the training loss falls to {train[-1]:.3f}."

@@ -17,16 +17,14 @@ from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
+from mien.training.run_pictures import PICTURES, digests_of
 from mien.training.starting import start_from
-from mien.training.targets import Target, Targets, check_classes, groups_of, targets_of
+from mien.training.targets import Target, Targets, check_classes, check_shares, groups_of, targets_of
 from mien.training.teaching import TeacherModels, blended
 
 SCORE = "validation/score"
 """The mean over the heads of what `mien.training.losses.head_score` gives."""
 LOSS = "validation/loss"
-
-PICTURES = "pictures"
-"""Key of a checkpoint: `Samples.digest_of_names` of the pictures, by what they are for."""
 
 
 class Lesson(lightning.LightningModule):
@@ -40,7 +38,7 @@ class Lesson(lightning.LightningModule):
         teacher: what trained models say to the pictures to learn from, see `mien.training.teaching.ask`.
 
     Raises:
-        DataError: the pictures have not the labels that the recipe's heads learn from.
+        DataError: the pictures have not the labels that the recipe's heads learn from, or too few for a share.
         RecipeError: an impossible network, or a teacher that does not fit.
         WeightsError: pretrained weights or a teacher cannot be had.
     """
@@ -60,13 +58,15 @@ class Lesson(lightning.LightningModule):
         learnt = targets_of(training, recipe)
         if teacher is not None:
             learnt = blended(learnt, teacher, share=recipe.teacher.share)
-        self._training = Pictures(torch.from_numpy(training.crops), learnt, groups_of(training, recipe))
+        groups = groups_of(training, recipe)
+        check_shares(groups, recipe, count=len(training))
+        self._training = Pictures(torch.from_numpy(training.crops), learnt, groups)
         self._validation = Pictures(torch.from_numpy(validation.crops), targets_of(validation, recipe))
         check_classes(learnt, recipe, split=recipe.data.training)
-        self._names = {"training": training.digest_of_names(), "validation": validation.digest_of_names()}
+        self._names = digests_of({"training": training, "validation": validation})
         network = build_network(recipe, load=load)
         if load and recipe.start:
-            start_from(network, recipe.start, training.crops)
+            start_from(network, recipe.start, training.crops, labels=recipe.labels())
         self.network = network.to(memory_format=torch.channels_last)
         self._balance = {name: class_balance(self._training.targets[name], head) for name, head in recipe.heads.items()}
         self._learnt: list[tuple[dict[str, Tensor], Targets]] = []  # the answers of this epoch's batches

@@ -116,7 +116,7 @@ class Pupil:
         self._balance = {name: None if value is None else value.to(device) for name, value in balance.items()}
         network = build_network(recipe)
         if recipe.start:
-            start_from(network, recipe.start, training.crops)
+            start_from(network, recipe.start, training.crops, labels=recipe.labels())
         self._network = network.to(device).to(memory_format=torch.channels_last)
         self.average = deepcopy(self._network).eval().requires_grad_(False)
         self._rate = torch.zeros((), device=device)

@@ -16,6 +16,8 @@ from mien.training.model_recipe import Compact, Ensemble, Lean, Model, Rate, Sec
 TAKEN = ("loss", "score", "pixels")
 """Columns of the curves and the input of the exported file: no head is called so."""
 
+USUAL_MOMENTUM = 0.9
+
 
 class Crop(Section):
     """The crops that the network sees.
@@ -42,8 +44,8 @@ class Data(Section):
         test: name of the split for the final figures; empty for none yet.
         limit: use so many pictures of each split, drawn by the recipe's seed; 0 uses all.
         shares: for labels of the table, which share of the pictures of an epoch they are, such as
-            ``{ not_face = 0.15 }``: so many of them are drawn anew for every epoch. Others are all seen in every epoch.
-            A head's ``class_weights`` are of the pictures before this draw.
+            ``{ not_face = 0.15 }``: so many of them are drawn anew for every epoch, and there have to be so many.
+            Others are all seen in every epoch. A head's ``class_weights`` are of the pictures before this draw.
     """
 
     training: str = "Training"
@@ -108,7 +110,7 @@ class Optimiser(Section):
     Attributes:
         kind: ``sgd`` is with Nesterov momentum.
         rate: learning rate, at its highest.
-        momentum: of SGD.
+        momentum: of SGD. ``one-cycle`` moves it itself, from 0.95 down to 0.85 and up again, and takes no other.
         weight_decay: on weights of convolutions and linear layers only.
         schedule: ``cosine`` to zero, ``one-cycle`` (Smith & Topin 2017, arXiv:1708.07120), ``plateau`` (a tenth when
             the validation loss has not fallen for three epochs), or ``constant``.
@@ -120,12 +122,22 @@ class Optimiser(Section):
 
     kind: Literal["sgd", "adam", "adamw"] = "sgd"
     rate: float = Field(default=0.1, gt=0)
-    momentum: Rate = 0.9
+    momentum: Rate = USUAL_MOMENTUM
     weight_decay: float = Field(default=5e-4, ge=0)
     schedule: Literal["cosine", "one-cycle", "plateau", "constant"] = "cosine"
     warmup_epochs: float = Field(default=0, ge=0)
     clip: float = Field(default=0, ge=0)
     average: Rate = 0.999
+
+    @model_validator(mode="after")
+    def _one_momentum(self) -> "Optimiser":
+        # The usual one stands in the recipe of every run, which spells all values out, and is no wish.
+        if self.schedule == "one-cycle" and self.momentum != USUAL_MOMENTUM:
+            raise ValueError(
+                f"momentum = {self.momentum:g} is not used: one-cycle moves it from 0.95 to 0.85 and back; leave "
+                "momentum out, or choose another schedule"
+            )
+        return self
 
 
 class Loop(Section):
@@ -197,7 +209,7 @@ class Recipe(Section):
         model: the network.
         start: weights to begin with: the folder of a finished run, a .safetensors file of one, a float32 .onnx file
             made by ``mien export``, or the name of a shipped model. The network must be the same; heads that the file
-            lacks begin fresh. Empty begins with random weights.
+            lacks, or has with other labels, begin fresh. Empty begins with random weights.
         crop: what it sees.
         data: which rows are used for what.
         teacher: trained models to learn from as well.

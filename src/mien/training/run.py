@@ -6,7 +6,7 @@ RUN/teacher.safetensors what the recipe's teachers say to the pictures, where it
 RUN/curves.csv          one row an epoch, written as it goes; RUN/log/ has the same for TensorBoard
 RUN/best.safetensors    the weights of the chosen epoch, averaged where the recipe says so, written at the end
 RUN/last.safetensors    the weights after the last epoch
-RUN/run.json            versions, device, the chosen epoch, its score
+RUN/run.json            versions, device, the chosen epoch, its score, digests of the pictures' names
 """
 
 import json
@@ -35,6 +35,7 @@ from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoin
 from mien.training.checkpoints import read_checkpoint
 from mien.training.curves import CurvesWriter
 from mien.training.epoch_lines import EpochLines
+from mien.training.interruption import interruptible
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
@@ -42,6 +43,7 @@ from mien.training.precision import on_gpu, precision_of
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import PICTURES, check_pictures, digests_of, keep_pictures
 from mien.training.teaching import kept_answers
 from mien.training.weights_file import device_name, write_weights
 
@@ -92,6 +94,7 @@ def train(
         TrainingError: the loss is no number.
         OutputError: the folder holds a run already and `resume` is false, another training writes to it now, or it
             cannot be written.
+        InterruptedRun: Ctrl+C or SIGTERM; it ends the process with 130 or 143 where nothing catches it.
     """
     folder = RunFolder(output)
     # Further processes of a run on several devices write nothing: the first one holds it for them.
@@ -109,10 +112,12 @@ def _trained(
     callbacks: tuple[Callback, ...],
 ) -> RunFolder:
     checkpoint = _prepare(folder, recipe, resume=resume)
+    pictures = digests_of({"training": training, "validation": validation})
     if folder.weights.exists():
+        check_pictures(folder, pictures)
         return folder
     if recipe.member_runs():
-        return _keep_ensemble(folder, recipe)
+        return _keep_ensemble(folder, recipe, pictures)
     keep_freed_memory()
     by_score = recipe.loop.monitor == "score"
     chooser = MovableCheckpoint(
@@ -128,7 +133,8 @@ def _trained(
     with _without_chatter():
         trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
         try:
-            trainer.fit(lesson, ckpt_path=checkpoint)
+            with interruptible(trainer):
+                trainer.fit(lesson, ckpt_path=checkpoint)
         except OSError as error:
             raise OutputError(
                 f"{folder.path}: cannot be written ({error.strerror or error}); make room and go on with --resume"
@@ -136,7 +142,7 @@ def _trained(
         except OutputError as error:
             raise OutputError(f"{error}, and go on with --resume") from error
     if not trainer.interrupted:
-        _finish(folder, recipe, chooser, seconds=time.monotonic() - started)
+        _finish(folder, recipe, chooser, pictures, seconds=time.monotonic() - started)
     return folder
 
 
@@ -164,10 +170,9 @@ def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
     checkpoint = folder.last_checkpoint if folder.last_checkpoint.exists() else None
     if process_rank() > 0:  # the first process has checked and written by now: it has started this one
         return checkpoint
-    begun = checkpoint is not None or folder.weights.exists()
-    if begun and not resume:
+    if folder.begun and not resume:
         raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
-    if begun and folder.recipe.exists():
+    if folder.begun and folder.recipe.exists():
         started = read_recipe(folder.recipe)
         if started != recipe:
             raise RecipeError(
@@ -262,7 +267,9 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
 
 
 @rank_zero_only
-def _finish(folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, *, seconds: float) -> None:
+def _finish(
+    folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, pictures: dict[str, str], *, seconds: float
+) -> None:
     content = _weights_of(Path(chooser.best_model_path))
     last = _weights_of(folder.last_checkpoint)
     facts = {
@@ -276,6 +283,7 @@ def _finish(folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, *, se
         "python": platform.python_version(),
         "torch": torch.__version__,
         "lightning": lightning.__version__,
+        PICTURES: pictures,
     }
     with written_whole(folder.facts) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -284,9 +292,10 @@ def _finish(folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, *, se
         write_weights(file, state["weights"], trained=trained)
 
 
-def _keep_ensemble(folder: RunFolder, recipe: Recipe) -> RunFolder:
+def _keep_ensemble(folder: RunFolder, recipe: Recipe, pictures: dict[str, str]) -> RunFolder:
     network = build_network(recipe)
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    keep_pictures(folder, pictures)
     write_weights(folder.weights, weights, trained=f"the mean of {len(recipe.member_runs())} runs")
     return folder
 

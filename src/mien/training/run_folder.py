@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import OutputError
+from mien.errors import OutputError, UsageError
 
 if sys.platform != "win32":
     import fcntl
@@ -55,6 +55,26 @@ class RunFolder:
             yield
         finally:
             os.close(handle)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run: a checkpoint, or its end."""
+        return self.last_checkpoint.exists() or self.weights.exists()
+
+    def check_spares(self, recipe: Path) -> None:
+        """Make sure that the run, where it begins now, does not write its own recipe over the one that somebody wrote.
+
+        Args:
+            recipe: the file that was given.
+
+        Raises:
+            UsageError: it would.
+        """
+        if not self.begun and recipe.resolve() == self.recipe.resolve():
+            raise UsageError(
+                f"{recipe}: a run in {self.path} would write its own recipe over this one; choose another --output, or "
+                "another name for the file"
+            )
 
     @property
     def recipe(self) -> Path:

@@ -1,12 +1,14 @@
 """Weights to begin with: those of a finished run, or of an exported model."""
 
 import re
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from safetensors import SafetensorError
@@ -14,9 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from mien.errors import WeightsError
+from mien.errors import RecipeError, WeightsError
+from mien.inference.session import Session
 from mien.inference.weights import CATALOGUE, emotion_model
 from mien.training.networks.parts import Shifted
+from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 
 FOLDED = "_bias"
@@ -35,15 +39,21 @@ MEASURED = 4096
 PART = 512
 
 
-def start_from(network: nn.Module, start: str, crops: NDArray[np.uint8]) -> None:
+def start_from(
+    network: nn.Module, start: str, crops: NDArray[np.uint8], *, labels: Mapping[str, tuple[str, ...]] | None = None
+) -> None:
     """Give a network the weights of a trained model to begin with.
 
     Args:
-        network: gets them in place; its heads that the weights lack stay as they are.
+        network: gets them in place; its heads that the weights lack, or have with other labels, stay as they are, and a
+            line on standard error names the latter.
         start: the folder of a run, a .safetensors file of one, a float32 .onnx file made by `mien export`, or the name
             of a shipped model.
         crops: (n, channels, size, size) uint8, pictures to learn from. An exported file has its batch norms folded into
             the convolutions; to be trained on, they are unfolded, with statistics measured on these.
+        labels: of each of the network's heads, in the order of its logits, which need not be that of the weights. The
+            labels of the weights stand in the card of a file or in the recipe of a run; where neither is there, or
+            this is None, heads are taken to be the same by their name and size.
 
     Raises:
         WeightsError: there are no such weights, or they are of another architecture.
@@ -51,9 +61,12 @@ def start_from(network: nn.Module, start: str, crops: NDArray[np.uint8]) -> None
     exported = start.endswith(".onnx") or any(start == entry.name for entry in CATALOGUE)
     try:
         if exported:
-            _unfold(network, emotion_model(start), crops)
+            file = emotion_model(start)
+            weights = _for_heads(_exported_weights(file), network, _labels_of_exported(file), labels)
+            _unfold(network, file, weights, crops)
         else:
-            weights, own = load_file(_file_of(start)), network.state_dict()
+            file = _file_of(start)
+            weights, own = _for_heads(load_file(file), network, _labels_of_run(file), labels), network.state_dict()
             network.load_state_dict(_fresh_heads(own, weights) | _of_heads(weights, own))
     except (RuntimeError, OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -71,6 +84,53 @@ def _file_of(start: str) -> Path:
             f"start = {start!r}: {file} does not exist; name the folder of a finished run, or a model that ships"
         )
     return file
+
+
+def _labels_of_run(file: Path) -> dict[str, tuple[str, ...]]:
+    """The labels of each head of weights that stand in the folder of their run; none where nothing tells."""
+    run = RunFolder(file.parent)
+    if file not in (run.weights, run.last_weights):
+        return {}
+    try:
+        return read_recipe(run.recipe).labels()
+    except RecipeError:  # there is none, or it is of an earlier version
+        return {}
+
+
+def _labels_of_exported(file: Path) -> dict[str, tuple[str, ...]]:
+    return {head.name: head.labels for head in Session(file).card.heads}
+
+
+def _for_heads(
+    weights: dict[str, Tensor],
+    network: nn.Module,
+    there: Mapping[str, tuple[str, ...]],
+    here: Mapping[str, tuple[str, ...]] | None,
+) -> dict[str, Tensor]:
+    """Weights whose heads have their rows in the order of the network's labels, without heads of other labels."""
+    own, here = network.state_dict(), here or {}
+    fitting, left_out = {}, set()
+    for name, value in weights.items():
+        head = name.split(".")[-2] if _of_a_head(name) and name in own else ""
+        before, now = there.get(head), here.get(head)
+        if head and (set(before) != set(now) if before and now else len(value) != len(own[name])):
+            left_out.add(head)
+        elif head and before and now:
+            fitting[name] = value[[before.index(label) for label in now]]
+        else:
+            fitting[name] = value
+    for head in sorted(left_out):
+        _say(f"head {head} begins fresh: its labels are others{_both(there.get(head), here.get(head))}")
+    return fitting
+
+
+def _both(there: tuple[str, ...] | None, here: tuple[str, ...] | None) -> str:
+    return f" ({', '.join(there)} there, {', '.join(here)} here)" if there and here else ""
+
+
+@rank_zero_only
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _fresh_heads(own: dict[str, Tensor], weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -100,8 +160,7 @@ def _exported_weights(file: Path) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _unfold(network: nn.Module, file: Path, crops: NDArray[np.uint8]) -> None:
-    weights = _exported_weights(file)
+def _unfold(network: nn.Module, file: Path, weights: dict[str, Tensor], crops: NDArray[np.uint8]) -> None:
     was_training = network.training
     network.eval()
     own = network.state_dict()

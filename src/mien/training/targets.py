@@ -1,5 +1,6 @@
 """What a recipe's heads should answer to each picture of a table, as tensors."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ def groups_of(samples: Samples, recipe: Recipe) -> tuple[tuple[Tensor, float], .
     """Return the pictures of which a recipe sees a share in every epoch: positions (m,) int64 of each group, its share.
 
     Raises:
-        DataError: the table has no such label, or no picture of it.
+        DataError: the table has no such label, or no picture of it; or every picture is of such a label.
     """
     codes, given = _codes(samples)
     groups = []
@@ -86,7 +87,35 @@ def groups_of(samples: Samples, recipe: Recipe) -> tuple[tuple[Tensor, float], .
                 "name labels of the table, or leave data.shares out"
             )
         groups.append((torch.from_numpy(chosen), share))
+    if sum(len(group) for group, _ in groups) == len(samples):
+        raise DataError(
+            f"data.shares: every picture to learn from has one of the labels {', '.join(recipe.data.shares)}; leave "
+            "one of them out: all pictures of other labels are an epoch, and the shares are drawn to go with them"
+        )
     return tuple(groups)
+
+
+def check_shares(groups: Sequence[tuple[Tensor, float]], recipe: Recipe, *, count: int) -> None:
+    """Make sure that there are pictures enough for the shares of an epoch, in which none is seen twice.
+
+    Args:
+        groups: of `groups_of`.
+        recipe: names their labels.
+        count: of all pictures to learn from.
+
+    Raises:
+        DataError: a label has fewer pictures than its share is.
+    """
+    others = count - sum(len(group) for group, _ in groups)
+    shares = sum(share for _, share in groups)
+    for label, (group, share) in zip(recipe.data.shares, groups, strict=True):
+        wanted = round(share * others / (1 - shares))
+        if wanted > len(group):
+            largest = len(group) * (1 - shares + share) / (others + len(group))
+            raise DataError(
+                f"data.shares: {label} = {share:g} is {wanted} pictures an epoch, and there are {len(group)}; the "
+                f"largest share that they can be is {math.floor(largest * 1e4) / 1e4:g}"
+            )
 
 
 def check_classes(targets: Targets, recipe: Recipe, *, split: str) -> None:

@@ -1,0 +1,61 @@
+"""Which pictures a run was made with: digests of their names, kept in its run.json."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mien.data.samples import Samples
+from mien.errors import RecipeError
+from mien.files import written_whole
+from mien.training.run_folder import RunFolder
+
+PICTURES = "pictures"
+"""Key of run.json and of checkpoints: `Samples.digest_of_names` of the pictures, by what they are for."""
+
+
+def digests_of(roles: Mapping[str, Samples]) -> dict[str, str]:
+    """Return `Samples.digest_of_names` of pictures, by what they are for."""
+    return {role: samples.digest_of_names() for role, samples in roles.items()}
+
+
+def known_pictures(folder: RunFolder) -> dict[str, str]:
+    """Return the digests of a run's pictures; none where an earlier version made it, or it is not finished."""
+    return dict(_facts(folder).get(PICTURES, {}))
+
+
+def keep_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
+    """Add digests of pictures to a run's run.json.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    facts = _facts(folder)
+    with written_whole(folder.facts) as temporary:
+        content = facts | {PICTURES: facts.get(PICTURES, {}) | pictures}
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def check_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
+    """Make sure that a finished run has these pictures, as far as is known.
+
+    Args:
+        folder: of the run.
+        pictures: their digests, by what they are for.
+
+    Raises:
+        RecipeError: it has others.
+    """
+    for role, names in known_pictures(folder).items():
+        if pictures.get(role, names) != names:
+            raise RecipeError(
+                f"{folder.path}: was started with other pictures for {role}; go on with the same table, or choose "
+                "another --output"
+            )
+
+
+def _facts(folder: RunFolder) -> dict[str, Any]:
+    try:
+        facts = json.loads(folder.facts.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
