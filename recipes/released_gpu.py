@@ -8,8 +8,8 @@ mien-base. Leaves NAME.safetensors of each, and of the first mien-base mien-base
 there is left as it is, and an interrupted round goes on from its checkpoint: give the same command again. With --first,
 weights of a first mien-base of another day, all minutes are the last round's.
 
-`recipes/gate_data.py` makes the table, and the model: `mien export recipes/NAME.toml --weights released/NAME.safetensors
---data all.parquet --output NAME.onnx --int8`.
+`recipes/gate_data.py` makes the table; of the weights makes a model
+`mien export recipes/NAME.toml --weights released/NAME.safetensors --data all.parquet --output NAME.onnx --int8`.
 """
 
 import argparse
