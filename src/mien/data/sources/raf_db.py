@@ -143,9 +143,32 @@ def aligned_folder(root: Path, *, layout: str) -> Path:
     )
 
 
-def aligned_file(folder: Path, name: str) -> Path:
-    """Return the aligned picture of a name in a label file: ``aligned/x_aligned.jpg`` for ``x.jpg``."""
-    return folder / f"{Path(name).stem}_aligned.jpg"
+class AlignedPictures:
+    """The pictures that a label file names: ``aligned/x_aligned.jpg`` for ``x.jpg``, each once.
+
+    Args:
+        folder: of `aligned_folder`.
+        problems: collects those that are named again, missing or broken.
+    """
+
+    def __init__(self, folder: Path, problems: Problems) -> None:
+        self._folder = folder
+        self._problems = problems
+        self._taken: set[str] = set()
+
+    def content(self, name: str, place: str) -> bytes | None:
+        """Return the bytes of a picture; None where they cannot be used, which is noted.
+
+        Args:
+            name: as the label file has it.
+            place: the line that names it.
+        """
+        stem = Path(name).stem
+        if stem in self._taken:
+            self._problems.add(place, NAMED_TWICE, name)
+            return None
+        self._taken.add(stem)
+        return usable_picture(self._folder / f"{stem}_aligned.jpg", self._problems)
 
 
 def label_lines(file: Path) -> list[tuple[int, list[str]]]:
@@ -162,7 +185,7 @@ def label_lines(file: Path) -> list[tuple[int, list[str]]]:
 
 
 def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, problems: Problems) -> Iterator[Record]:
-    taken: set[Path] = set()
+    aligned = AlignedPictures(pictures, problems)
     for number, words in lines:
         place = f"{file}, line {number}"
         if len(words) != 2:
@@ -176,11 +199,6 @@ def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, pro
         if split is None:
             problems.add(place, "name begins with neither train_ nor test_", name)
             continue
-        picture = aligned_file(pictures, name)
-        if picture in taken:
-            problems.add(place, NAMED_TWICE, name)
-            continue
-        taken.add(picture)
-        content = usable_picture(picture, problems)
+        content = aligned.content(name, place)
         if content is not None:
             yield Record(image=content, path=name, label=RAF7.labels[int(code) - 1], split=split, source="raf-db")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta
-from mien.data.sources.raf_db import LICENSE, NAMED_TWICE, aligned_file, aligned_folder, find_below, label_lines
-from mien.data.sources.source import Source, SourceOptions, need_folder, usable_picture
+from mien.data.sources.raf_db import LICENSE, NAMED_TWICE, AlignedPictures, aligned_folder, find_below, label_lines
+from mien.data.sources.source import Source, SourceOptions, need_folder
 from mien.labels import RAF6
 
 SUM_TOLERANCE = 0.01
@@ -74,7 +74,7 @@ def _records(
     options: SourceOptions,
     problems: Problems,
 ) -> Iterator[Record]:
-    taken: set[Path] = set()
+    aligned = AlignedPictures(pictures, problems)
     for number, (name, *words) in lines:
         place = f"{file}, line {number}"
         shares = _shares(words, place, problems)
@@ -83,12 +83,7 @@ def _records(
         if not splits.get(name):
             problems.add(place, "partition_label.txt does not say 0 or 1 for it", name)
             continue
-        picture = aligned_file(pictures, name)
-        if picture in taken:
-            problems.add(place, NAMED_TWICE, name)
-            continue
-        taken.add(picture)
-        content = usable_picture(picture, problems)
+        content = aligned.content(name, place)
         if content is None:
             continue
         mean = sum(shares) / len(shares)
