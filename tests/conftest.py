@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,10 @@ REPOSITORY = Path(__file__).parent.parent
 # How long an example takes says nothing on a machine that is busy.
 settings.register_profile("mien", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mien")
+
+# A shell that starts the tests in the background has them, and all that they start, not hear Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def test_the_error_of_a_detector_is_measured_and_applied(session, drawn_samples)
     assert error.shift == pytest.approx((0.05, 0), abs=1e-6)
     assert error.scale == pytest.approx(0, abs=1e-6)
     assert [row.level for row in rows] == [1, 2, 3, 4, 5]
-    with pytest.raises(DataError, match="detector blind finds 0 faces in 64 of these pictures"):
+    with pytest.raises(DataError, match="detector blind needs 20 faces that it finds, and it finds 0 in 64"):
         measure_crops(session, drawn_samples, Blind(), head="fer7")
 
 
