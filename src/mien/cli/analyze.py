@@ -60,8 +60,9 @@ def analyze(
 ) -> None:
     """Find the faces in pictures and say what they show.
 
-    A picture that cannot be read is reported and skipped; the exit code is then 1. After a kill, the same command goes
-    on where it stopped.
+    A picture that cannot be read is reported and skipped; the exit code is then 1.
+
+    Results are written as they come, beside the output. After a kill, the same command goes on where it stopped.
 
     Example: mien analyze holiday/ --output faces.csv --annotate annotated/
     """
