@@ -45,7 +45,7 @@ class Journal(ABC):
         self.path = path
         self._run = json.loads(json.dumps(run))
         try:
-            self._file: IO[bytes] = io.BytesIO() if path is None else path.open("r+b" if path.exists() else "w+b")
+            self._file: IO[bytes] = io.BytesIO() if path is None else _opened(path)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
         try:
@@ -123,6 +123,11 @@ class Journal(ABC):
         )
 
 
+def _opened(path: Path) -> IO[bytes]:
+    path.touch()  # a mode that makes the file would empty one that another process has made since somebody looked
+    return path.open("r+b")
+
+
 def _lock(file: IO[bytes], path: Path | None) -> None:
     # Until it is closed: two processes that write one journal would each take the other's lines for their own.
     if path is None:
@@ -130,8 +135,10 @@ def _lock(file: IO[bytes], path: Path | None) -> None:
     try:
         if sys.platform == "win32":
             file.seek(_BEYOND)  # others may not even read what is locked there
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            file.seek(0)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            finally:
+                file.seek(0)
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -234,7 +234,8 @@ def test_stopped_and_run_again_it_is_complete_and_nothing_is_done_twice(many, tm
     if how == signal.SIGKILL:
         assert not output.exists()
     else:
-        assert f"interrupted; of {300 - known} pictures there are no results; run the same command again to go" in err
+        assert f"interrupted; of {300 - known} pictures there are no results\n" in err
+        assert f"run the same command again to go on from there (kept in {journal})" in err
         assert "Traceback" not in err
         assert len(json.loads(output.read_text())) == known
     again = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -308,7 +309,7 @@ def test_an_interruption_takes_the_place_of_no_results(mien, many, tmp_path, mon
     go_on = stop_after(monkeypatch, 1)
     code, out, err = mien(*words)
     assert code == 1
-    assert "of 268 pictures there are no results; run the same command again to go on from there (kept in " in err
+    assert "of 268 pictures there are no results\nrun the same command again to go on from there (kept in " in err
     assert "results:" not in out
     assert (tmp_path / "o.csv").read_text() == "complete"
 

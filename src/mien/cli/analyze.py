@@ -93,6 +93,6 @@ def analyze(
         save(report.over(journal.results(map(str, files))), wanted, done, journal)
     if journal.path is not None and not done.stopped:
         journal.path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
-    report.show(done)
+    report.show(done, kept=journal.path)
     if done.failures:
         raise typer.Exit(1)

@@ -49,8 +49,13 @@ class Report:
             self._add(shown, hidden=len(everyone) - len(shown))
             yield shown
 
-    def show(self, done: Done) -> None:
-        """Print it."""
+    def show(self, done: Done, *, kept: Path | None) -> None:
+        """Print it.
+
+        Args:
+            done: what came of the work.
+            kept: the file that work which was stopped is gone on with, where there is one.
+        """
         console, analyzer, wanted = self._console, self._analyzer, self._wanted
         if self._table.rows:
             console.print(self._table)
@@ -79,6 +84,9 @@ class Report:
             errors.print(f"{_count(len(done.failures), 'problem')}{rest}:", style="bold")
             for failure in done.failures:
                 errors.print(f"  {failure}", markup=False, highlight=False, soft_wrap=True)
+            if done.stopped and kept is not None:
+                remedy = f"run the same command again to go on from there (kept in {kept})"
+                errors.print(remedy, markup=False, highlight=False, soft_wrap=True)
 
     def _add(self, result: ImageResult, *, hidden: int) -> None:
         name = escape(Path(str(result.source)).name)

@@ -129,11 +129,13 @@ def open_journal(analyzer: Analyzer, files: Sequence[Path], wanted: Wanted) -> P
 def _check_pictures(journal: PictureJournal, files: Sequence[Path]) -> None:
     # What is known and not asked for would be lost with the journal, without a word.
     known = {Path(source) for source in journal.pictures}
-    places = known.union(*(path.parents for path in known))
-    remedy = f"then run the same command again, or delete {journal.path} to start afresh"
-    for file in files:
-        if file in places and not file.exists():
-            raise UsageError(f"{file}: is gone, and an interrupted run has results of it; put it back, {remedy}")
+    gone = {file for file in files if not file.exists()}
+    for path in known if gone else ():
+        if away := gone.intersection((path, *path.parents)):
+            raise UsageError(
+                f"{min(away)}: is gone, and an interrupted run has results of it; put it back, then run the same "
+                f"command again, or delete {journal.path} to start afresh"
+            )
     other = next((path for path in sorted(known.difference(files)) if path.exists()), None)
     if other is not None:
         raise UsageError(
@@ -172,8 +174,6 @@ def work(analyzer: Analyzer, files: Sequence[Path], wanted: Wanted, journal: Pic
         left = sum(source not in journal.pictures for source in missing)
         done.failures.append(f"interrupted; of {left} pictures there are no results")
         done.stopped = True
-    if done.stopped and journal.path is not None and "the same command" not in done.failures[-1]:
-        done.failures[-1] += f"; run the same command again to go on from there (kept in {journal.path})"
     return done
 
 
