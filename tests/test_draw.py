@@ -69,7 +69,7 @@ def test_no_panel_hides_another_where_there_is_room(monkeypatch):
     faces = tuple(result_for(box).faces[0] for box in boxes)
     draw_faces(np.zeros((400, 600, 3), np.uint8), ImageResult(faces, 600, 400, "m"))
     for box in boxes:
-        assert draw._shared_area(panels[0], box) == 0
+        assert panels[0].intersection(box) == 0
     assert panels[0].x1 == boxes[0].x2
 
 

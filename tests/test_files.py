@@ -1,5 +1,7 @@
 import errno
 import os
+import stat
+import sys
 
 import pytest
 
@@ -72,6 +74,18 @@ def test_a_writer_that_replaces_the_file_does_not_change_who_may_read_it(tmp_pat
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_keeps_who_may_read_it(tmp_path, mode):
+    path = tmp_path / "a.txt"
+    path.touch()
+    path.chmod(mode)
+    with written_whole(path) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode | stat.S_IWUSR  # nobody else can read the beginning
+        temporary.write_text("new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", mode)
+
+
 def test_a_name_as_long_as_a_name_may_be(tmp_path):
     longest, longer = (tmp_path / ("a" * count + ".txt") for count in (251, 252))
     check_writable(longest)
@@ -121,3 +135,9 @@ def test_check_writable(tmp_path):
         check_writable(tmp_path)
     with pytest.raises(OutputError, match="cannot be written"):
         check_writable(tmp_path / "file" / "a.csv")
+
+
+@pytest.mark.parametrize("work", [check_writable, lambda path: written_whole(path).__enter__()])
+def test_a_name_that_no_file_can_have(tmp_path, work):
+    with pytest.raises(OutputError, match=r"cannot be written .*null"):
+        work(tmp_path / "a\0b.csv")

@@ -80,14 +80,30 @@ def test_channels_follow_the_colour():
         ({"heads": [{"temperature": 0}]}, "the temperature of head fer7 is 0.0, not over 0"),
         ({"heads": [{"temperature": float("nan")}]}, "the temperature of head fer7 is nan"),
         ({"heads": [{"thresholds": [0.5]}]}, "head fer7 has 1 thresholds for 2 labels"),
+        ({"heads": [{"thresholds": [0.5, float("nan")]}]}, "a threshold of head fer7 is not a finite number"),
+        ({"heads": [{"thresholds": ["half", 0.5]}]}, "could not convert"),
+        ({"heads": [{"unsure_below": "much"}]}, "could not convert"),
+        ({"heads": [{"unsure_below": float("inf")}]}, "a threshold of head fer7"),
+        ({"heads": [{"entropy_power": float("nan")}]}, "the entropy_power of head fer7 is nan, not 0 to 1"),
+        ({"heads": [{"entropy_power": -300}]}, "the entropy_power of head fer7 is -300.0"),
+        ({"heads": [{"labels": ["anger", "anger"]}]}, "head fer7 has no labels, or one of them twice"),
+        ({"heads": [{"labels": []}]}, "head fer7 has no labels"),
+        ({"heads": [{"labels": [1, 2]}]}, "the name of head 'fer7', or one of its labels, is not a text"),
+        ({"heads": [{"labels": "anger"}]}, "the labels of head fer7 are 'anger', not a list"),
+        ({"name": None}, "name is None, not a text"),
+        ({"limits": []}, r"limits is \[\], not a text"),
+        ({"metrics": {"accuracy": 0.7}}, "the metric 'accuracy' is not named SPLIT/HEAD/METRIC"),
+        ({"metrics": {"a/b/c": "0.7"}}, "the metric 'a/b/c' is not named .*, or is not a number"),
+        ({"crop": {"box": [0.0, 0.0, 0.0]}}, "the crop's landmarks or its box are not finite numbers"),
+        ({"crop": {"box": [float("nan"), 0.0, 1.0]}}, "the crop's landmarks or its box"),
         ({"crop": {"color": "bgr"}}, "the crop's color is 'bgr', not one of gray, rgb"),
         ({"crop": {"landmarks": []}}, "the crop has 0 landmarks, not 5"),
-        ({"crop": {"box": [0.0, 0.0]}}, "the crop has 5 landmarks, not 5, or its box is not left, top, side"),
+        ({"crop": {"box": [0.0, 0.0]}}, "the crop's box has 2 numbers, not left, top and side"),
     ],
 )
 def test_a_card_that_would_give_wrong_answers_is_refused(change, text):
     content = json.loads(CARD.to_json())
     heads = [content["heads"][0] | head for head in change.get("heads", content["heads"])]
-    content |= {"heads": heads, "crop": content["crop"] | change.get("crop", {})}
+    content |= change | {"heads": heads, "crop": content["crop"] | change.get("crop", {})}
     with pytest.raises(WeightsError, match=rf"^x\.onnx: its model card cannot be read \({text}"):
         ModelCard.from_json(json.dumps(content), file="x.onnx")

@@ -21,6 +21,9 @@ def test_box_measures():
     assert Box(-3, -3, 50, 4).clipped(10, 20) == Box(0, 0, 10, 4)
     assert Box(0, 0, 2, 2).iou(Box(1, 0, 3, 2)) == pytest.approx(1 / 3)
     assert Box(0, 0, 2, 2).iou(Box(2, 0, 4, 2)) == 0
+    assert Box(0, 0, 2, 2).intersection(Box(1, -1, 5, 1.5)) == 1.5
+    assert Box(0, 0, 2, 2).intersection(Box(3, 3, 4, 4)) == 0
+    assert Box(0, 1, 3, 2).center == (1.5, 1.5)
 
 
 @given(boxes, boxes)

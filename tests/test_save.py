@@ -45,6 +45,12 @@ def test_no_emotion_is_left_out_of_a_table_in_silence(tmp_path, ending):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_result_in_place_of_several(tmp_path):
+    with pytest.raises(UsageError, match=r"takes the results of several pictures; give this one as \[result\]"):
+        save_results(RESULTS[0], tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_path_may_be_a_text(tmp_path):
     save_results(RESULTS, str(tmp_path / "o.jsonl"), labels=LABELS)
     assert (tmp_path / "o.jsonl").is_file()

@@ -88,12 +88,13 @@ def draw_faces(picture: NDArray[np.uint8], result: ImageResult) -> Image.Image:
     return canvas
 
 
-def _color(label: str) -> tuple[int, int, int]:
+def color_of(label: str) -> tuple[int, int, int]:
+    """Return the colour of an emotion, red, green and blue, 0 to 255; gray for one that has none of its own."""
     return COLORS.get(label, OTHER_COLOR)
 
 
 def _frame_color(found: FaceResult) -> tuple[int, int, int]:
-    return UNSURE_COLOR if found.unsure else _color(found.emotions.top)
+    return UNSURE_COLOR if found.unsure else color_of(found.emotions.top)
 
 
 def _draw_panel(
@@ -118,7 +119,7 @@ def _draw_panel(
         bar = (panel.width - 2 * pad) * value
         draw.rectangle(
             (panel.x1 + pad, top + line * 0.08, panel.x1 + pad + bar, top + line * 0.92),
-            fill=(*_color(label), 170),
+            fill=(*color_of(label), 170),
         )
         draw.text((panel.x1 + pad + 2, top + line / 2), text, font=font, fill=(255, 255, 255, 255), anchor="lm")
         percent = f"{value:.0%}"
@@ -144,10 +145,6 @@ def _free_place(box: Box, width: float, height: float, size: tuple[int, int], ta
         left = min(max(x, 0), max(size[0] - width, 0))
         top = min(max(y, 0), max(size[1] - height, 0))
         place = Box(left, top, left + width, top + height)
-        hidden = sum(_shared_area(place, other) for other in taken)
+        hidden = sum(place.intersection(other) for other in taken)
         candidates.append((hidden, order, place))
     return min(candidates, key=lambda candidate: candidate[:2])[2]
-
-
-def _shared_area(a: Box, b: Box) -> float:
-    return max(min(a.x2, b.x2) - max(a.x1, b.x1), 0) * max(min(a.y2, b.y2) - max(a.y1, b.y1), 0)

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import errno
 import os
 import secrets
 import stat
@@ -18,7 +19,8 @@ ODD = "backslashreplace"
 def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well, it takes the place of `path` in one step.
 
-    A kill, an error or a full disk within the block leaves what was there before, and no half-written file.
+    A kill, an error or a full disk within the block leaves what was there before, and no half-written file. Who may
+    read a file that was there stays as it was.
 
     Args:
         path: where the file should stand; its folder is made if it is not there. A symbolic link is followed.
@@ -28,16 +30,19 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
     Raises:
         OutputError: the file exists and may not be replaced, the place cannot be written, or the disk is full.
     """
-    place = Path(os.path.realpath(path))  # where a link points to: the link stays, and the file may be on another disk
-    # A short name of its own: beside one that is as long as a name may be there would be room for no longer one.
-    temporary = place.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
+    temporary: Path | None = None
     try:
-        if mode_of(path) is not None and not overwrite:
+        before = mode_of(path)
+        if before is not None and not overwrite:
             raise OutputError(f"{path}: exists already; choose another name, or replace it with --overwrite")
+        place = Path(os.path.realpath(path))  # where a link points to: it stays, and the file may be on another disk
+        # A short name of its own: beside one that is as long as a name may be there would be room for no longer one.
+        temporary = place.parent / f".mien-{secrets.token_hex(8)}{path.suffix}"
         place.parent.mkdir(parents=True, exist_ok=True)
         # Made as any new file is: to ask for the umask is to change it for a moment, for all threads.
         temporary.touch(exist_ok=False)
-        mode = stat.S_IMODE(temporary.stat().st_mode)
+        mode = stat.S_IMODE(temporary.stat().st_mode if before is None else before)
+        temporary.chmod(mode | stat.S_IWUSR)
         yield temporary
         temporary.chmod(mode)  # some writers put a file of their own there, which nobody else may read
         temporary.replace(place)
@@ -47,7 +52,8 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
         ) from error
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:
@@ -79,6 +85,8 @@ def mode_of(path: Path) -> int | None:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as error:  # a character that no name can have
+        raise OSError(errno.EINVAL, str(error)) from error
 
 
 def free_name(stem: str, suffix: str, taken: dict[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""Label sets: which emotions a head or dataset names, in which order, and how they map onto each other.
+"""Label sets: which emotions a head or dataset names, in which order, and how datasets spell them.
 
 Emotions are named by nouns, the same noun in every set, so that ``emotions["anger"]`` works whatever model gave them.
 The order within a set is part of a weight file's meaning and never changes.

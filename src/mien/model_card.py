@@ -7,6 +7,8 @@ meaning.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
+from math import isfinite
 from typing import Any, Literal, get_args
 
 from mien.errors import WeightsError, unknown_name
@@ -175,11 +177,11 @@ class ModelCard:
                     Head(
                         name=head["name"],
                         task=head["task"],
-                        labels=tuple(head["labels"]),
+                        labels=_listed(head["labels"], head["name"]),
                         temperature=float(head["temperature"]),
-                        thresholds=tuple(head["thresholds"]) if head["thresholds"] else None,
-                        unsure_below=head.get("unsure_below"),  # cards older than the verdict have none
-                        unsure_error=head.get("unsure_error"),
+                        thresholds=tuple(map(float, head["thresholds"])) if head["thresholds"] else None,
+                        unsure_below=_number(head.get("unsure_below")),  # cards older than the verdict have none
+                        unsure_error=_number(head.get("unsure_error")),
                         entropy_power=float(head.get("entropy_power", 0)),  # nor this
                     )
                     for head in heads
@@ -188,10 +190,11 @@ class ModelCard:
                     size=int(crop["size"]),
                     color=crop["color"],
                     landmarks=tuple((float(x), float(y)) for x, y in crop["landmarks"]),
-                    box=tuple(crop["box"]),
+                    box=_box(crop["box"]),
                 ),
                 **content,
             )
+            _check_texts(card)
             _check(card)
             return card
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -200,14 +203,47 @@ class ModelCard:
             ) from error
 
 
+def _listed(labels: list[str], head: str) -> tuple[str, ...]:
+    if not isinstance(labels, list):  # a text would be taken letter by letter
+        raise ValueError(f"the labels of head {head} are {labels!r}, not a list")
+    return tuple(labels)
+
+
+def _box(numbers: list[float]) -> tuple[float, float, float]:
+    if len(numbers) != 3:
+        raise ValueError(f"the crop's box has {len(numbers)} numbers, not left, top and side")
+    left, top, side = map(float, numbers)
+    return left, top, side
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _check_texts(card: ModelCard) -> None:
+    for name, value in vars(card).items():
+        if name not in ("heads", "crop", "metrics") and not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}, not a text")
+    for head in card.heads:
+        if not all(isinstance(text, str) for text in (head.name, *head.labels)):
+            raise ValueError(f"the name of head {head.name!r}, or one of its labels, is not a text")
+        if not head.labels or len(set(head.labels)) < len(head.labels):
+            raise ValueError(f"head {head.name} has no labels, or one of them twice")
+    for name, value in card.metrics.items():
+        if name.count("/") < 2 or not isinstance(value, int | float):
+            raise ValueError(f"the metric {name!r} is not named SPLIT/HEAD/METRIC, or is not a number")
+
+
 def _check(card: ModelCard) -> None:
     # What would otherwise give wrong probabilities in silence, or fail at the first face.
     if not card.heads:
         raise ValueError("it has no head")
     if card.crop.color not in get_args(Color):
         raise ValueError(f"the crop's color is {card.crop.color!r}, not one of {', '.join(get_args(Color))}")
-    if len(card.crop.landmarks) != 5 or len(card.crop.box) != 3:
-        raise ValueError(f"the crop has {len(card.crop.landmarks)} landmarks, not 5, or its box is not left, top, side")
+    if len(card.crop.landmarks) != 5:
+        raise ValueError(f"the crop has {len(card.crop.landmarks)} landmarks, not 5")
+    if not all(map(isfinite, chain(card.crop.box, *card.crop.landmarks))) or card.crop.box[2] <= 0:
+        raise ValueError("the crop's landmarks or its box are not finite numbers, or the box has no side")
     for head in card.heads:
         if head.task not in get_args(Task):
             raise ValueError(f"the task of head {head.name} is {head.task!r}, not one of {', '.join(get_args(Task))}")
@@ -215,3 +251,8 @@ def _check(card: ModelCard) -> None:
             raise ValueError(f"the temperature of head {head.name} is {head.temperature}, not over 0")
         if head.thresholds is not None and len(head.thresholds) != len(head.labels):
             raise ValueError(f"head {head.name} has {len(head.thresholds)} thresholds for {len(head.labels)} labels")
+        if not 0 <= head.entropy_power <= 1:
+            raise ValueError(f"the entropy_power of head {head.name} is {head.entropy_power}, not 0 to 1")
+        limits = (*(head.thresholds or ()), head.unsure_below or 0, head.unsure_error or 0)
+        if not all(map(isfinite, limits)):
+            raise ValueError(f"a threshold of head {head.name} is not a finite number")

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Box:
-    """An axis-parallel rectangle in pixels of the original picture: top-left origin, half-open, may be fractional."""
+    """An axis-parallel rectangle in pixels of the upright picture: top-left origin, half-open, may be fractional.
+
+    Attributes:
+        x1: left edge.
+        y1: upper edge.
+        x2: right edge, where the rectangle no longer is.
+        y2: lower edge, where the rectangle no longer is.
+    """
 
     x1: float
     y1: float
@@ -27,6 +34,11 @@ class Box:
         """Height in pixels."""
         return self.y2 - self.y1
 
+    @property
+    def center(self) -> tuple[float, float]:
+        """The point (x, y) in the middle, in pixels."""
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2
+
     def clipped(self, width: int, height: int) -> "Box":
         """Return the part that lies within a picture of this size, in pixels."""
         return Box(
@@ -36,13 +48,17 @@ class Box:
             min(max(self.y2, 0.0), height),
         )
 
-    def iou(self, other: "Box") -> float:
-        """Return intersection over union with another box, 0 to 1."""
+    def intersection(self, other: "Box") -> float:
+        """Return the area that both boxes cover, in square pixels; 0 where they only touch."""
         width = min(self.x2, other.x2) - max(self.x1, other.x1)
         height = min(self.y2, other.y2) - max(self.y1, other.y1)
-        if width <= 0 or height <= 0:
+        return max(width, 0.0) * max(height, 0.0)
+
+    def iou(self, other: "Box") -> float:
+        """Return intersection over union with another box, 0 to 1."""
+        both = self.intersection(other)
+        if not both:
             return 0.0
-        both = width * height
         return both / (self.width * self.height + other.width * other.height - both)
 
 
@@ -184,7 +200,7 @@ class ImageResult:
     """All faces of one picture, a sequence of them. A picture without a face has an empty result.
 
     Attributes:
-        faces: in reading order of the detector, the surest first.
+        faces: in the order of the detector, the surest first.
         width: of the upright picture, in pixels.
         height: of the upright picture, in pixels.
         model: name of the model that scored the faces.

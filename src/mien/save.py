@@ -27,10 +27,13 @@ def save_results(
             the first face.
 
     Raises:
-        UsageError: another ending, or a table whose labels lack some that the results have.
+        UsageError: one result in place of several, another ending, or a table whose labels lack some that the results
+            have.
         MissingExtraError: Parquet without pyarrow.
         OutputError: the file cannot be written.
     """
+    if isinstance(results, ImageResult):
+        raise UsageError("save_results takes the results of several pictures; give this one as [result]")
     path = Path(path)
     check_ending(path, _ENDINGS)
     if labels is None:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import typer
 
@@ -45,3 +48,28 @@ def test_errors_are_one_line_and_tracebacks_are_asked_for(mien):
 
 def test_an_unknown_option_exits_with_two(mien):
     assert mien("analyze", "x.jpg", "--colour")[0] == 2
+
+
+COMMAND = (sys.executable, "-m", "mien", "models", "list")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="has no /dev/full")
+def test_output_that_cannot_be_written_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(COMMAND, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "mien: standard output cannot be written (No space left on device); make room, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_reader_that_has_gone_is_no_problem():
+    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == ("", 1)
+
+
+@pytest.mark.parametrize("columns", ["40", "0"])
+def test_names_and_emotions_are_whole_in_a_narrow_terminal(mien, monkeypatch, astronaut, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    names = [line.split()[0] for line in mien("models", "list")[1].splitlines() if line.strip() and line[0] != " "]
+    assert {"mien-base", "mien-compact", "mien-small", "mien-nano", "yunet"} <= set(names)
+    assert "happiness" in mien("analyze", astronaut, "--detector", "haar")[1]

@@ -111,6 +111,8 @@ def test_one_bad_picture_raises_or_is_reported(analyzer, astronaut, tmp_path):
 def test_labels_choose_the_head(astronaut):
     result = mien.Analyzer(detector="haar", labels="ferplus8").analyze(astronaut)
     assert "contempt" in result.faces[0].emotions
+    with pytest.raises(mien.UsageError, match="unknown head of model mien-base '': it is one of fer7"):
+        mien.Analyzer(labels="")
     with pytest.raises(mien.UsageError, match="unknown head of model mien-base 'fer9': it is one of fer7, ferplus8"):
         mien.Analyzer(labels="fer9")
 

@@ -138,3 +138,11 @@ class TestAnalyzer:
         assert isinstance(gated, Gated)
         assert isinstance(gated._detector, EagerHaar)
         assert gated.name == "haar"
+
+    def test_a_detector_made_of_the_cascade_is_the_callers_own(self, monkeypatch, own_home):
+        class Largest(Haar):
+            name = "largest"
+
+        monkeypatch.setattr(module, "Session", BrightIsFace)
+        own = Largest()
+        assert mien.Analyzer(detector=own).detector is own

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mien.errors import PictureError
-from mien.inference.image import PICTURE_SUFFIXES, describe, is_one_picture, read_picture
+from mien.inference.image import PICTURE_SUFFIXES, describe, is_one_picture, read_picture, without_pillows_limit
 
 GRADIENT = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8) * 2
 COLOR = np.stack([GRADIENT, GRADIENT[::-1], 255 - GRADIENT], axis=2)
@@ -84,6 +84,13 @@ def test_transparent_parts_are_white_for_files_and_arrays_alike():
         assert np.abs(read_picture(source) - expected).max() <= 0.51
 
 
+def test_the_gray_that_stands_for_nothing_is_white_in_16_bits_too():
+    for gray in (GRADIENT, GRADIENT.astype(np.uint16) * 257):
+        clear = int(gray[5, 5])
+        found = read_picture(encoded(Image.fromarray(gray), "PNG", transparency=clear))[..., 0]
+        assert (found == np.where(GRADIENT[5, 5] == GRADIENT, 255, GRADIENT)).all()
+
+
 def test_cmyk_jpeg():
     content = encoded(Image.fromarray(COLOR).convert("CMYK"), "JPEG", quality=98)
     assert np.abs(read_picture(content).astype(int) - COLOR).mean() < 4
@@ -122,6 +129,11 @@ def test_bad_input_is_one_line_that_names_it(source, text):
     assert "\n" not in str(caught.value)
 
 
+def test_a_name_that_no_file_can_have():
+    with pytest.raises(PictureError, match=r"^'a\\x00b\.jpg': cannot be the name of a file"):
+        read_picture("a\0b.jpg")
+
+
 def test_truncated_jpeg(astronaut):
     content = astronaut.read_bytes()
     with pytest.raises(PictureError, match="truncated or damaged"):
@@ -141,6 +153,23 @@ def test_the_limit_on_pixels_is_the_callers_and_pillow_keeps_its_own():
     with pytest.raises(PictureError, match="truncated"):  # allowed through the header check, so decoding is tried
         read_picture(png_header(20_000, 15_000), max_pixels=10**9)
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+def test_pillows_limit_is_not_asked(monkeypatch, kind):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for compression in ("raw", "tiff_lzw"):  # Pillow decodes one itself, and libtiff the other
+        content = encoded(Image.fromarray(GRADIENT), kind, **({"compression": compression} if kind == "TIFF" else {}))
+        assert read_picture(content).shape == (40, 60, 3)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_pillows_limit_comes_back_after_the_last_thread(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with without_pillows_limit:
+        read_picture(encoded(Image.fromarray(GRADIENT), "PNG"))
+        assert Image.MAX_IMAGE_PIXELS is None
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,5 +1,7 @@
 """The command line. Each command lives in a module of its own and imports what it needs when it runs."""
 
+import contextlib
+import errno
 import io
 import os
 import sys
@@ -54,13 +56,42 @@ def _options(
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and an exit code of 1 or 2."""
+    if os.environ.get("COLUMNS") == "0":  # as some shells without a terminal have it: no table would have any room
+        del os.environ["COLUMNS"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what no terminal can show
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # closed by the shell
+                sys.stdout.flush()  # what cannot be written is told below, not by the interpreter as it ends
     except MienError as error:
-        if _debug or os.environ.get("MIEN_DEBUG"):
+        if _wants_traceback():
             raise
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Commands tell of their own files; what names none is standard output.
+        if error.filename is not None or _wants_traceback():
+            raise
+        _let_go_of_output()
+        if error.errno != errno.EPIPE:  # whoever reads no further, such as head, is no problem
+            print(
+                f"mien: standard output cannot be written ({error.strerror}); make room, or send it elsewhere",
+                file=sys.stderr,
+            )
+        sys.exit(1)
+
+
+def _wants_traceback() -> bool:
+    return _debug or bool(os.environ.get("MIEN_DEBUG"))
+
+
+def _let_go_of_output() -> None:
+    # The interpreter would try once more as it ends, and tell of it.
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -30,8 +30,11 @@ class Report:
         self._console = Console()
         self._with_boxes = self._console.width >= WIDE
         self._table = Table(box=None, header_style="bold", pad_edge=False)
-        for heading in ("picture", "face", "emotion"):
-            self._table.add_column(heading, overflow="fold" if heading == "picture" else "ellipsis")
+        self._table.add_column("picture", overflow="fold")
+        self._table.add_column("face")
+        self._table.add_column(
+            "emotion", overflow="fold", min_width=max(map(len, analyzer.head.labels))
+        )  # is never cut
         self._table.add_column("probability", justify="right")
         self._table.add_column("next")
         if self._with_boxes:

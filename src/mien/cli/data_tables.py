@@ -1,4 +1,4 @@
-"""The commands of `mien data` that make tables and folders of tables and folders."""
+"""The commands of `mien data` that make tables, or folders, out of tables: split, merge, export, rename."""
 
 from pathlib import Path
 from typing import Annotated

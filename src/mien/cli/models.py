@@ -20,8 +20,9 @@ def list_models() -> None:
     from mien.inference.weights import CATALOGUE, home
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("name", "kind", "size", "licence", "here", "about"):
-        table.add_column(heading)
+    table.add_column("name", min_width=max(len(entry.name) for entry in CATALOGUE))  # is never cut
+    for heading in ("kind", "size", "licence", "here", "about"):
+        table.add_column(heading, overflow="fold")
     for entry in CATALOGUE:
         if entry.url is None:
             here = "ships with mien"

@@ -76,14 +76,14 @@ class Analyzer:
     ) -> None:
         self._session = Session(emotion_model(os.fspath(model)), threads=threads)
         self.card = self._session.card
-        self.head = self.card.head(labels) if labels else self.card.heads[0]
+        self.head = self.card.heads[0] if labels is None else self.card.head(labels)
         if self.head.task == "gate":
             raise UsageError(
                 f"head {self.head.name!r} says face or not, no emotion; choose another with labels= (--labels)"
             )
         self._gate = next((head for head in self.card.heads if head.task == "gate"), None)
         self.detector = open_detector(detector, spec=self.card.crop)
-        if self._gate is not None and isinstance(self.detector, Haar):
+        if self._gate is not None and type(self.detector) is Haar:  # a class made of it finds what it is meant to find
             self.detector = Gated(EagerHaar(), self._session, self._gate)
         self.max_pixels = max_pixels
         self._threads = min(threads or os.cpu_count() or 1, MOST_AT_ONCE)

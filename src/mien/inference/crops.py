@@ -84,7 +84,7 @@ def crop_transform(face: Face, spec: CropSpec) -> NDArray[np.float64]:
             f"{box} has no area: a Box is (x1, y1, x2, y2), two corners in pixels, not a corner, a width and a height"
         )
     scale = box_side / max(box.width, box.height)
-    center_x, center_y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+    center_x, center_y = box.center
     return np.array(
         [
             [scale, 0.0, box_left + box_side / 2 - scale * center_x],

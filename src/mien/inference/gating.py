@@ -51,8 +51,5 @@ class Gated:
 
 def _shared(one: Box, other: Box) -> float:
     # How much of the smaller box lies in the other: a window within a face overlaps it by little of their union.
-    width = min(one.x2, other.x2) - max(one.x1, other.x1)
-    height = min(one.y2, other.y2) - max(one.y1, other.y1)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / min(one.width * one.height, other.width * other.height)
+    both = one.intersection(other)
+    return both / min(one.width * one.height, other.width * other.height) if both else 0.0

@@ -42,7 +42,30 @@ TURNS = {
 ADDRESS = re.compile(r"(https?|ftp|s3|gs):/|data:", re.IGNORECASE)
 """How the address of a picture on the web begins; a path has lost its second slash."""
 
-_pillow_limit = threading.Lock()
+
+class _WithoutPillowsLimit:
+    # Pillow has one limit of its own for the whole process, and asks it while it reads a header and, of a TIFF, once
+    # more while it decodes. mien's limit is an argument and is checked in between. Threads may be within together.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._within = 0
+        self._before: int | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._within += 1
+
+    def __exit__(self, *problem: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                Image.MAX_IMAGE_PIXELS = self._before
+
+
+without_pillows_limit = _WithoutPillowsLimit()
+"""A block within which Pillow has no limit of its own on the size of pictures."""
 
 
 def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -118,6 +141,8 @@ def _read_file(source: str | os.PathLike[str]) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise _unread(path, os.fspath(source), error) from error
+    except ValueError as error:  # a character that no name can have
+        raise PictureError(f"{str(path)!r}: cannot be the name of a file ({error}); check the path") from error
 
 
 def _unread(path: Path, given: str, error: OSError) -> PictureError:
@@ -133,20 +158,15 @@ def _unread(path: Path, given: str, error: OSError) -> PictureError:
 
 
 def _open(content: bytes, *, name: str) -> Image.Image:
-    # Pillow has one limit of its own for the whole process, and refuses while it reads the header; mien's limit is an
-    # argument and is checked right after the header, before any pixel is decoded.
-    with _pillow_limit:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
+    try:
+        with without_pillows_limit:
             return Image.open(io.BytesIO(content), formats=FORMATS)
-        except UnidentifiedImageError:
-            raise PictureError(
-                f"{name}: is not a picture that can be read; JPEG, PNG, WebP, AVIF, BMP, TIFF and GIF can"
-            ) from None
-        except Exception as error:  # a damaged header makes Pillow's plugins raise almost anything
-            raise PictureError(f"{name}: is damaged ({error}); copy or download it again") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{name}: is not a picture that can be read; JPEG, PNG, WebP, AVIF, BMP, TIFF and GIF can"
+        ) from None
+    except Exception as error:  # a damaged header makes Pillow's plugins raise almost anything
+        raise PictureError(f"{name}: is damaged ({error}); copy or download it again") from error
 
 
 def _check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
@@ -162,11 +182,14 @@ def _check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
 def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
     _check_size(*picture.size, name=name, max_pixels=max_pixels)
     try:
-        picture.load()
+        with without_pillows_limit:
+            picture.load()
         upright = _upright(picture)
         if upright.mode in ("I;16", "I;16L", "I;16B", "I"):
             # Pillow clips these at 255 when it converts; the values are 16-bit, also where the mode is "I".
             gray = np.clip(np.asarray(upright).astype(np.int64), 0, 65535).astype(np.uint16)
+            if isinstance(clear := upright.info.get("transparency"), int):  # the value of a PNG that stands for nothing
+                gray[gray == clear] = 65535
             return _from_array(gray, name=name, max_pixels=max_pixels)
         if upright.mode == "F":
             raise PictureError(f"{name}: has floating-point pixels; save it with 8 or 16 bits a channel")

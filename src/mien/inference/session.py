@@ -1,4 +1,4 @@
-"""The only importer of onnxruntime: a weight file, opened and asked."""
+"""The only module that runs weight files with onnxruntime: one, opened and asked."""
 
 import ctypes
 import hashlib
