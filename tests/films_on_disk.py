@@ -1,5 +1,6 @@
 """Writes films for the tests: times, sound and damage as wanted."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,15 @@ def write_film(
     times: Sequence[float] | None = None,
     rate: int = 25,
     sound: str | None = None,
+    sound_s: float | None = None,
+    aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Encode frames, 25 a second where no times are given; the header says `rate`; `sound` is the codec of a tone."""
+    """Encode frames, 25 a second where no times are given; the header says `rate`.
+
+    `sound` is the codec of a tone, as long as the film where `sound_s` says nothing else; a pixel is `aspect` times as
+    wide as high.
+    """
     times = [number / 25 for number in range(len(frames))] if times is None else times
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options or {}) as out:
@@ -28,6 +35,8 @@ def write_film(
         )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
         stream.time_base = stream.codec_context.time_base = CLOCK
         tone = out.add_stream(sound, rate=8000, layout="mono") if sound else None
         for picture, time_s in zip(frames, times, strict=True):
@@ -36,7 +45,8 @@ def write_film(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if tone is not None:
-            samples = (8000 * np.sin(np.arange(int(8000 * (times[-1] + 0.04))) / 5)).astype(np.int16)
+            length_s = times[-1] + 0.04 if sound_s is None else sound_s
+            samples = (8000 * np.sin(np.arange(int(8000 * length_s)) / 5)).astype(np.int16)
             frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
             frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
             out.mux(tone.encode(frame))
@@ -56,12 +66,29 @@ def step_of(pixels: np.ndarray) -> int:
 
 def turned(path: Path) -> Path:
     """Set the flag that a telephone sets when it is held upright: shown a quarter turn clockwise."""
+    return laid(path, 0, 1, -1, 0)
+
+
+def laid(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """Have the header of an MP4 film say that what lies at (x, y) is shown at (a x + c y, b x + d y)."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
-    quarter = [0, 0x10000, 0, 0xFFFF0000, 0, 0, 0, 0, 0x40000000]
-    content[matrix : matrix + 36] = b"".join(value.to_bytes(4, "big") for value in quarter)
+    content[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
+
+
+def trimmed(path: Path, target: Path, seconds: float) -> Path:
+    """Cut off the beginning of an MP4 film without encoding it anew: an edit list says what is not shown."""
+    with av.open(str(path)) as whole, av.open(str(target), "w", options={"avoid_negative_ts": "disabled"}) as out:
+        stream = whole.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is not None:
+                off = round(seconds / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - off, packet.dts - off, copy
+                out.mux(packet)
+    return target
 
 
 def wandering_face(astronaut_pixels: np.ndarray, *, count: int = 50, hidden: range = range(20, 30)) -> list[np.ndarray]:

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -79,6 +81,17 @@ def test_a_turned_film_with_odd_sides_comes_upright(tmp_path):
         writer.write(np.zeros((64, 96, 3), np.uint8), 0.0)  # another size, and no later
     film.close()
     assert [pixels.shape for _, pixels in frames_of(tmp_path / "c.mp4")] == [(44, 32, 3)] * 2
+
+
+@pytest.mark.parametrize("aspect", [Fraction(64, 45), Fraction(8, 9)])
+def test_a_film_of_long_pixels_is_drawn_as_it_is_shown(tmp_path, aspect):
+    copy(write_film(tmp_path / "a.mp4", gray_steps(3), aspect=aspect), tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio in (None, 1)
+    frames = frames_of(tmp_path / "b.mp4")
+    # 136.5 x 64: an odd width makes way for the even one that the encoder takes.
+    assert [pixels.shape for _, pixels in frames] == [(64, 136, 3) if aspect > 1 else (72, 96, 3)] * 3
+    assert [step_of(pixels) for _, pixels in frames] == pytest.approx([0, 1, 2], abs=1)
 
 
 def test_nothing_is_left_of_a_copy_that_failed(tmp_path):

@@ -36,7 +36,7 @@ def video(
         Path | None, typer.Option("--plot", "-p", help="Draw the timeline: a name ending in .png, or a folder.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Begin here: seconds or [h:]m:s, on the film's own clock.", metavar="TIME")
+        str | None, typer.Option(help="Begin here: seconds, M:S or H:M:S, on the film's own clock.", metavar="TIME")
     ] = None,
     end: Annotated[str | None, typer.Option(help="Stop before this time.", metavar="TIME")] = None,
     every: Annotated[int, typer.Option(min=1, help="Only each n-th frame.", metavar="N")] = 1,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.draw import COLORS, OTHER_COLOR, UNSURE_COLOR
+from mien.draw import UNSURE_COLOR, color_of
 from mien.results import Box
 from mien.video_results import FrameResult, TrackedFace
 
@@ -55,7 +55,7 @@ def _draw_panel(draw: ImageDraw.ImageDraw, found: TrackedFace, size: tuple[int, 
     for number, (label, value) in enumerate(found.smoothed.items() if with_bars else ()):
         y = top + line * (number + 1.2) + pad / 2
         bar = (width - 2 * pad) * value
-        draw.rectangle((left + pad, y + line * 0.1, left + pad + bar, y + line * 0.9), fill=(*_color(label), 200))
+        draw.rectangle((left + pad, y + line * 0.1, left + pad + bar, y + line * 0.9), fill=(*color_of(label), 200))
         draw.text((left + pad + 2, y + line / 2), label, font=font, fill=INK, anchor="lm")
 
 
@@ -75,11 +75,7 @@ def _beside(box: Box, width: float, height: float, size: tuple[int, int]) -> tup
 
 
 def _label_color(found: TrackedFace) -> tuple[int, int, int]:
-    return UNSURE_COLOR if found.label_unsure else _color(found.label)
-
-
-def _color(label: str) -> tuple[int, int, int]:
-    return COLORS.get(label, OTHER_COLOR)
+    return UNSURE_COLOR if found.label_unsure else color_of(found.label)
 
 
 @lru_cache(maxsize=8)

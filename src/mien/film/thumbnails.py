@@ -76,7 +76,7 @@ class _Stretches:
 def _cut(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
     half = (0.5 + MARGIN) * max(box.width, box.height)
-    x, y = (box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2
+    x, y = box.center
     x1, y1 = int(min(max(x - half, 0), width - 1)), int(min(max(y - half, 0), height - 1))
     x2, y2 = int(max(min(x + half, width), x1 + 1)), int(max(min(y + half, height), y1 + 1))
     part = pixels[y1:y2, x1:x2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.draw import COLORS, OTHER_COLOR
+from mien.draw import color_of
 from mien.errors import UsageError, import_extra
 from mien.files import ODD, written_whole
 from mien.film.summary import Person, Summary
@@ -101,7 +101,7 @@ def _matplotlib() -> Any:
 
 
 def _color(label: str) -> tuple[float, ...]:
-    return tuple(value / 255 for value in COLORS.get(label, OTHER_COLOR))
+    return tuple(value / 255 for value in color_of(label))
 
 
 def _patch(label: str) -> Any:

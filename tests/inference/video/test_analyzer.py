@@ -69,6 +69,78 @@ def test_a_replayed_beginning_changes_nothing(analyzer, film):
         ]
 
 
+@pytest.mark.parametrize("gap_s", [0.5, 1.01, 30.0])
+def test_frames_far_apart_lose_no_face(analyzer, film, gap_s):
+    # In the last ones the face is on the other side each time.
+    pictures = [film[0][0], film[7][0], film[14][0], film[7][0], film[0][0], film[49][0], film[0][0]]
+    results, _ = analyze(VideoAnalyzer(analyzer), [(each, number * gap_s) for number, each in enumerate(pictures)], 3)
+    assert [len(result) for result in results] == [1] * 7
+    assert {face.track_id for result in results[:5] for face in result} == {1}
+
+
+def test_where_a_track_has_ended_the_whole_frame_is_searched(analyzer, film):
+    settings = VideoSettings(detect_every=1000, max_gap_s=0.1)
+    pictures = [film[0][0], film[20][0], film[20][0], film[40][0]]  # hidden in the second and third
+    results, _ = analyze(VideoAnalyzer(analyzer, settings), [(each, n / 25) for n, each in enumerate(pictures)], 4)
+    assert [[face.track_id for face in result] for result in results] == [[1], [], [], [2]]
+
+
+def test_a_replayed_beginning_of_frames_far_apart_changes_nothing(analyzer, film):
+    times = np.cumsum(np.random.default_rng(0).choice([0.04, 0.3, 0.5, 1.2, 9.0], 30)).tolist()
+    sparse = [(film[number * 7 % 50][0], time_s) for number, time_s in enumerate(times)]
+    expected, _ = analyze(VideoAnalyzer(analyzer), sparse, 1)
+    assert len({face.track_id for result in expected for face in result}) > 1
+    for cut in range(1, 30):
+        video = VideoAnalyzer(analyzer)
+        results = [video.replay(known) for known in expected[:cut]] + video.step(sparse[cut:])
+        assert [[(face.track_id, face.label, face.face.box) for face in result] for result in results] == [
+            [(face.track_id, face.label, face.face.box) for face in result] for result in expected
+        ]
+
+
+@pytest.mark.parametrize("broken", ["detector", "network"])
+def test_after_a_step_that_failed_all_is_as_it_was_before(film, monkeypatch, broken):
+    analyzer = mien.Analyzer(detector="haar")
+    settings = VideoSettings(detect_every=3, max_gap_s=0.1)
+    expected, expected_events = analyze(VideoAnalyzer(analyzer, settings), film, 4)
+    owner, name = (analyzer.detector, "find_faces") if broken == "detector" else (analyzer, "judge")
+    works, calls = getattr(owner, name), []
+
+    def fails_now_and_then(*given, **options):
+        calls.append(1)
+        if len(calls) % 5 == 3:
+            raise RuntimeError("a hiccup of the driver")
+        return works(*given, **options)
+
+    monkeypatch.setattr(owner, name, fails_now_and_then)
+    video = VideoAnalyzer(analyzer, settings)
+    results, failures = [], 0
+    while len(results) < 50:
+        try:
+            results += video.step(film[len(results) : len(results) + 2])
+        except RuntimeError:
+            failures += 1
+    assert failures >= 6
+    assert [result.index for result in results] == list(range(50))
+    for result, same in zip(results, expected, strict=True):
+        assert [(face.track_id, face.face.box) for face in result] == [(face.track_id, face.face.box) for face in same]
+    events = [event for result in results for event in result.events] + video.finish()
+    assert [(event.track_id, event.onset_s) for event in events] == [
+        (event.track_id, event.onset_s) for event in expected_events
+    ]
+
+
+def test_after_a_step_that_failed_others_may_follow(film, monkeypatch):
+    analyzer = mien.Analyzer(detector="haar")
+    video = VideoAnalyzer(analyzer)
+    with monkeypatch.context() as broken:
+        broken.setattr(analyzer, "judge", lambda crops: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            video.step(film[:2])
+    blank = np.zeros((40, 60, 3), np.uint8)
+    assert [len(video.step([(blank, time_s)])[0]) for time_s in (2.0, 2.04, 4.0)] == [0, 0, 0]
+
+
 def test_the_whole_frame_is_searched_in_every_nth_only(analyzer, film, monkeypatch):
     shapes = []
     find_faces = analyzer.detector.find_faces
@@ -81,6 +153,10 @@ def test_the_whole_frame_is_searched_in_every_nth_only(analyzer, film, monkeypat
     VideoAnalyzer(analyzer, VideoSettings(detect_every=4)).step(film[:9])
     assert shapes.count((240, 420, 0)) == 3
     assert shapes.count((160, 160, 40)) == 6  # a face is 80 pixels high there
+    shapes.clear()
+    times = [0.0, 0.34, 0.7, 0.74]  # the third comes late: a face may be anywhere by then
+    VideoAnalyzer(analyzer).step([(film[0][0], time_s) for time_s in times])
+    assert shapes == [(240, 420, 0), (160, 160, 40), (240, 420, 0), (160, 160, 40)]
 
 
 def test_all_faces_of_a_batch_are_one_call(analyzer, film, monkeypatch):

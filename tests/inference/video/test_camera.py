@@ -78,6 +78,12 @@ def test_live_ends_with_an_error_when_the_camera_goes_away(camera):
     assert Unplugged.last.released
 
 
+def test_live_takes_no_larger_frames_than_its_analyzer(tmp_path):
+    path = write_film(tmp_path / "a.mp4", gray_steps(2))
+    with pytest.raises(VideoError, match="megapixels"):
+        next(mien.live(path, analyzer=mien.Analyzer(detector="haar", max_pixels=1000)))
+
+
 def test_live_keeps_up_by_dropping_frames(tmp_path):
     path = write_film(tmp_path / "a.mp4", gray_steps(40))
     begin = time.monotonic()

@@ -41,6 +41,17 @@ def test_a_short_occlusion_keeps_the_id_and_a_long_one_does_not(speed):
     assert ids(lambda time_s: 1 < time_s < 2.5) == {1, 2}
 
 
+def test_of_frames_far_apart_a_face_in_two_that_follow_each_other_is_one_track():
+    frames = [[face(0, 0)], [face(5, 0)], [face(9, 0)], [], [face(9, 0)], [face(300, 0)]]
+    assert follow(frames, [0, 1.01, 30, 60, 90, 120]) == [[1], [1], [1], [], [2], [3]]
+    assert follow([[face(0, 0)], [face(0, 0)], [], [face(0, 0)]], [0, 0.1, 0.2, 0.3], max_gap_s=0) == [
+        [1],
+        [1],
+        [],
+        [2],
+    ]
+
+
 def test_who_stops_while_hidden_is_found_where_last_seen():
     times = [step / 25 for step in range(60)]
     places = [100 + 200 * min(time_s, 1.0) for time_s in times]
@@ -79,6 +90,27 @@ def test_a_face_that_turns_back_is_not_held_off():
     tracker, x = moved_right(40)
     back, beside = face(x - 12, 100), face(x - 5, 110)  # 61 and 56 % of what is expected
     assert tracker.match([beside, back]) == [None, 1]
+
+
+@pytest.mark.parametrize("later_s", [30.0, 1e18])
+def test_after_a_long_time_a_face_is_expected_where_it_may_still_be(later_s):
+    tracker, x = moved_right(100)
+    assert tracker.predict(later_s) == []
+    assert x <= tracker.tracks[0].motion.box.x1 <= x + 101  # a second further, at most
+    assert tracker.passed_s == pytest.approx(later_s - 1)
+    assert tracker.match([face(200, 100)]) == [1]  # where it was last seen
+
+
+def test_a_copy_is_independent():
+    tracker, x = moved_right(100)
+    copy = tracker.copy()
+    assert copy.match([face(x, 100)]) == [1]
+    copy.place([face(x, 100), face(0, 300)], [1, None])
+    copy.predict(9.0)
+    assert [track.id for track in tracker.tracks] == [1]
+    assert (tracker.now_s, tracker.tracks[0].last_seen_s, tracker.tracks[0].last_box.x1) == (1.04, 1.0, 200)
+    assert tracker.tracks[0].motion.box.x1 == pytest.approx(x, abs=1)
+    assert tracker.place([face(500, 0)], [None]) == [2]
 
 
 def test_after_it_was_hidden_a_face_has_the_speed_of_the_straight_way():

@@ -1,7 +1,8 @@
 """Frames in, followed faces out: look, follow, score, smooth. Needs no decoder: frames come from anywhere."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,9 @@ from mien.video_results import Event, FrameResult, TrackedFace
 
 LARGEST_FACE = 1.5
 """Of the longer side of the frame: no window is opened for a face that should be larger."""
+SOON_S = 0.35
+"""Known faces are looked for in windows up to this long after the frame before. By the motion model a face is then half
+a side from where it should be, which is what a window shows around it; later it may be anywhere."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,10 @@ class VideoSettings:
 
     Attributes:
         detect_every: the whole frame is searched for faces in every n-th frame; in those between, known faces are
-            found again in small windows.
+            found again in small windows, unless the frame before is longer ago than `SOON_S`.
         smoothing_s: time constant of the smoothing of the probabilities, in seconds; 0 does not smooth.
         hold_s: another emotion becomes the label after it has been on top for this long, in seconds.
-        max_gap_s: a face that comes back within this time keeps its track, in seconds.
+        max_gap_s: a face that is missed and comes back within this time keeps its track, in seconds.
 
     Raises:
         UsageError: a value is out of range.
@@ -84,16 +88,19 @@ class VideoAnalyzer:
         Raises:
             PictureError: a frame cannot be used as a picture.
             UsageError: a time is no number.
+            Exception: whatever the detector or the network raises. After any of these it is as if the frames had not
+                been given: the same ones may be given again, or the next.
         """
         for _, time_s in frames:
             if not math.isfinite(time_s):
                 raise UsageError(f"a frame's time is {time_s}: give seconds, such as its number / frames a second")
         frames = [(self._analyzer.read(picture), time_s) for picture, time_s in frames]
         crop = self._analyzer.card.crop
-        found = [self._follow(picture, time_s) for picture, time_s in frames]
-        crops = [np.empty((0, crop.channels, crop.size, crop.size), np.uint8)]
-        crops += [crop_faces(picture, seen.faces, crop) for (picture, _), seen in zip(frames, found, strict=True)]
-        scores = iter(self._analyzer.judge(np.concatenate(crops)))
+        with self._all_or_nothing():
+            found = [self._follow(picture, time_s) for picture, time_s in frames]
+            crops = [np.empty((0, crop.channels, crop.size, crop.size), np.uint8)]
+            crops += [crop_faces(picture, seen.faces, crop) for (picture, _), seen in zip(frames, found, strict=True)]
+            scores = iter(self._analyzer.judge(np.concatenate(crops)))
         results: list[FrameResult] = []
         for (picture, time_s), seen in zip(frames, found, strict=True):
             faces, events = self._remember(seen, [next(scores) for _ in seen.faces])
@@ -135,10 +142,22 @@ class VideoAnalyzer:
         self._tracker.tracks = []
         return over
 
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        # Tracks that moved on without their histories would end where there is no history to end.
+        tracker, count = self._tracker.copy(), self._count
+        try:
+            yield
+        except BaseException:
+            self._tracker, self._count = tracker, count
+            raise
+
     def _follow(self, picture: NDArray[np.uint8], time_s: float) -> "_Seen":
         everywhere = self._count % self._detect_every == 0
         self._count += 1
         over = [track.id for track in self._tracker.predict(time_s)]
+        # Who was lost a moment ago may be elsewhere by now.
+        everywhere = everywhere or bool(over) or self._tracker.passed_s > SOON_S
         expected = [track.motion.box for track in self._tracker.tracks]
         # While a face is hidden, what is expected of one that came nearer grows on: its window would fill the memory.
         largest = LARGEST_FACE * max(picture.shape[:2])

@@ -48,7 +48,8 @@ class History:
         if self._label is None:
             self._label = Hold(top, time_s, hold_s=self._hold_s)
         label = self._label.update(top, time_s)
-        now = self._shown(smoothed, top)
+        present = self._head.present(smoothed.tolist())  # of a head of one label the emotion on top is shown
+        now = {top} if present is None else set(present)
         held = self._held(now, time_s) if self._head.task == "multi" else {label: self._label.since_s}
         ends = {
             emotion: self._present[emotion].since_s if self._present else self._label.since_s
@@ -71,16 +72,6 @@ class History:
         over = [self._event(emotion, self._time_s) for emotion in self._onsets]
         self._onsets = {}
         return over
-
-    def _shown(self, smoothed: NDArray[np.float64], top: str) -> set[str]:
-        if self._head.task != "multi":
-            return {top}
-        thresholds = self._head.thresholds or (0.5,) * len(smoothed)
-        return {
-            label
-            for label, value, threshold in zip(self._head.labels, smoothed, thresholds, strict=True)
-            if value >= threshold
-        }
 
     def _held(self, now: set[str], time_s: float) -> dict[str, float]:
         if not self._present:

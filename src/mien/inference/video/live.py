@@ -33,7 +33,7 @@ def live(
         MissingExtraError: SciPy, or for a stream PyAV, is not installed.
     """
     analyzer = analyzer or Analyzer()
-    film = open_film(source)
+    film = open_film(source, max_pixels=analyzer.max_pixels)
     video = VideoAnalyzer(analyzer, settings, source=film.name)
     newest = _Newest(film)
     try:

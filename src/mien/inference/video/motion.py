@@ -69,4 +69,4 @@ class BoxMotion:
 
 
 def _measured(box: Box) -> NDArray[np.float64]:
-    return np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2, box.width, box.height], np.float64)
+    return np.array([*box.center, box.width, box.height], np.float64)

@@ -8,6 +8,7 @@ behave alike.
 
 from collections import deque
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,12 @@ class Track:
         self._seen.append((time_s, face.box))
         self._as_last_seen = self.motion.copy()
 
+    def copy(self) -> "Track":
+        """Return an independent copy."""
+        other = copy(self)
+        other.motion, other._seen = self.motion.copy(), self._seen.copy()
+        return other
+
     def direction(self) -> NDArray[np.float64]:
         """Return the unit vector (2,) of the recent movement, zero while the face stood still."""
         return _direction(self.earlier_box, self.last_box)
@@ -98,7 +105,8 @@ class Tracker:
     """Gives the faces of successive frames their tracks. For one film; not to be shared between threads.
 
     Args:
-        max_gap_s: a track ends when its face has not been seen for longer than this.
+        max_gap_s: a track ends when its face has not been seen for longer than this, and was missed in a frame. Of
+            frames that are further apart, a face in two that follow each other is one track where it overlaps.
     """
 
     def __init__(self, *, max_gap_s: float) -> None:
@@ -109,6 +117,12 @@ class Tracker:
         self._next_id = 1
         import_extra("scipy", extra="video", purpose="following faces through a film")
 
+    def copy(self) -> "Tracker":
+        """Return an independent copy."""
+        other = copy(self)
+        other.tracks = [track.copy() for track in self.tracks]
+        return other
+
     def predict(self, time_s: float) -> list[Track]:
         """Move on to a frame; each track's ``motion.box`` is then where its face should be.
 
@@ -117,18 +131,21 @@ class Tracker:
                 than `max_gap_s` is another clock, such as that of a second film joined to the first: all tracks end.
 
         Returns:
-            The tracks that are over: unseen for too long.
+            The tracks that are over: missed, and unseen for too long.
         """
         if self._time_s is None or time_s < self._time_s - self._max_gap_s:
             over = self.tracks
             self._time_s, self._previous_s = time_s, -np.inf
         else:
-            over = [track for track in self.tracks if max(time_s, self._time_s) - track.last_seen_s > self._max_gap_s]
+            now_s = max(time_s, self._time_s)
+            missed = [track for track in self.tracks if track.last_seen_s < self._previous_s]
+            over = [track for track in missed if now_s - track.last_seen_s > self._max_gap_s]
         passed = max(time_s - self._time_s, 0.0)
         self._time_s += passed
         self.tracks = [track for track in self.tracks if track not in over]
         for track in self.tracks:
-            track.motion.predict(passed)
+            # For longer than it may be unseen nobody is expected to go on as before: who is there still has stayed.
+            track.motion.predict(min(passed, self._max_gap_s))
         return over
 
     @property
@@ -136,6 +153,11 @@ class Tracker:
         """The moment of this frame: its time, or that of an earlier frame where it runs back a little."""
         assert self._time_s is not None
         return self._time_s
+
+    @property
+    def passed_s(self) -> float:
+        """The time from the frame before to this one; inf where there is none before it on this clock."""
+        return self.now_s - self._previous_s
 
     def match(self, faces: Sequence[Face]) -> list[int | None]:
         """Find which track each face of this frame belongs to.

@@ -1,14 +1,15 @@
 """Video files and network streams -> frames, with PyAV (FFmpeg's libraries)."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from mien.errors import VideoError, import_extra
+from mien.inference.video.display import shown_pixels, shown_size
 from mien.inference.video.frames import Frame, Part, check_frame
 
 TIMEOUT_S = 15.0
@@ -70,7 +71,10 @@ class VideoFile:
         self._container = self._open()
         try:
             self.stream = self._video_stream()
-            check_frame(self.stream.width, self.stream.height, name=name, max_pixels=max_pixels)
+            # Without a word of its own about them the container has the codec's, and those may change on the way.
+            aspect = self.stream.sample_aspect_ratio
+            self._aspect = None if aspect == self.stream.codec_context.sample_aspect_ratio else aspect
+            self._size_of(self.stream)
         except VideoError:
             self.close()
             raise
@@ -118,8 +122,7 @@ class VideoFile:
                 if frame.is_corrupt:
                     lost += 1
                 elif index % part.every == 0:
-                    check_frame(frame.width, frame.height, name=self.name, max_pixels=self._max_pixels)
-                    yield Frame(index, time_s, _upright(frame))
+                    yield Frame(index, time_s, shown_pixels(frame, self._size_of(frame)))
                 index += 1
             else:
                 self._check_end(clock.end_s, part, problems)
@@ -165,6 +168,13 @@ class VideoFile:
                 "ffmpeg -i FILE -c:v libx264 -c:a copy NEW.mp4"
             )
         return stream
+
+    def _size_of(self, picture: Any) -> tuple[int, int]:
+        # As it is shown, of a frame or of all of them.
+        aspect: Fraction | None = self._aspect or self.stream.codec_context.sample_aspect_ratio
+        size = shown_size(picture.width, picture.height, aspect)
+        check_frame(*size, name=self.name, max_pixels=self._max_pixels)
+        return size
 
     def _decoded(self, problems: list[str]) -> Iterator[Any]:
         # Damage costs the frames that are damaged, not those after; None stands for one that could not be decoded.
@@ -233,6 +243,8 @@ class VideoFile:
         # When the film should end on its own clock, and how much earlier it may end all the same.
         if self.stream.duration:
             return self._begin_s() + float(self.stream.duration * self.stream.time_base), EARLY_S
+        if (tagged_s := _tagged_s(self.stream.metadata)) > 0:
+            return tagged_s, EARLY_S
         if self._container.duration:
             silent = not self._container.streams.audio
             return self._begin_s() + self._container.duration / self._av.time_base, EARLY_S if silent else SOUND_S
@@ -255,7 +267,9 @@ class VideoFile:
         with self._open() as container, suppress(self._av.FFmpegError):
             stream = container.streams[self.stream.index]
             for packet in packets_of(container, stream):
-                count += packet.pts is not None and float(packet.pts * stream.time_base) < time_s
+                # What was trimmed off without encoding anew is in the file still, and never comes as a frame.
+                shown = packet.pts is not None and not packet.is_discard
+                count += shown and float(packet.pts * stream.time_base) < time_s
         return count
 
 
@@ -274,7 +288,9 @@ class _Clock:
         return time_s
 
 
-def _upright(frame: Any) -> Any:
-    pixels = frame.to_ndarray(format="rgb24")
-    quarters = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+def _tagged_s(metadata: dict[str, str]) -> float:
+    # Matroska's tag of one stream; 0 where there is none. FFmpeg writes when it ends, mkvmerge how long it is;
+    # taken as an end, neither has a whole film called cut off.
+    found = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)", metadata.get("DURATION", ""))
+    hours, minutes, seconds = found.groups() if found else (0, 0, 0)
+    return 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds)
