@@ -12,10 +12,11 @@ from torch import nn
 
 from mien.data.samples import Samples
 from mien.errors import WeightsError
-from mien.evaluation.calibration import fit_sharpening, fit_shifts, fit_temperature, with_unsure
+from mien.evaluation.calibration import fit_sharpening, fit_shifts, fit_temperature
 from mien.evaluation.metrics import metrics_of
 from mien.evaluation.multilabel import fit_gate_threshold, fit_thresholds
 from mien.evaluation.predictions import predict
+from mien.evaluation.selective import with_unsure
 from mien.evaluation.truths import truth_of
 from mien.files import written_whole
 from mien.inference.scores import probabilities

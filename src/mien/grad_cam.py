@@ -4,6 +4,7 @@ Source: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks
 that ships has no gradients; for it there is `mien.explain`.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,47 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mien.errors import WeightsError, import_extra
+from mien.errors import UsageError, WeightsError, import_extra
+from mien.explain import Maps
+from mien.model_card import Head
+from mien.training.networks.building import load_network
 from mien.training.networks.ensemble import Average
+from mien.training.run_folder import RunFolder
+
+
+def maps_of_run(run: Path, head: Head) -> Maps:
+    """Return a maker of Grad-CAM maps by the checkpoint of a run.
+
+    Args:
+        run: folder of the finished run that the model was exported from.
+        head: of the model, which answers.
+
+    Raises:
+        WeightsError: the folder holds no finished run.
+        UsageError: the run has no such head or names other labels, or, once the maker sees crops, they are not of its
+            kind.
+    """
+    recipe, network = load_network(RunFolder(run))
+    spec, labels = recipe.crop.spec(), recipe.labels()
+    remedy = "give the run that the model was exported from"
+    if head.name not in labels:
+        raise UsageError(f"{run}: has the heads {', '.join(labels)}, not {head.name}; {remedy}")
+    if labels[head.name] != head.labels:
+        raise UsageError(
+            f"{run}: its head {head.name} has the labels {', '.join(labels[head.name])}, the model's "
+            f"{', '.join(head.labels)}; {remedy}"
+        )
+
+    def maps(crops: NDArray[np.uint8], codes: NDArray[np.int64]) -> NDArray[np.float32]:
+        channels, *_, size = crops.shape[1:]
+        if (channels, size) != (spec.channels, spec.size):
+            raise UsageError(
+                f"{run}: was trained on crops of {spec.channels} x {spec.size} x {spec.size}, the model's have "
+                f"{channels} x {size} x {size}; {remedy}"
+            )
+        return grad_cam_maps(network, crops, codes, head=head.name)
+
+    return maps
 
 
 def grad_cam_maps(

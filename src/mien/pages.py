@@ -1,5 +1,6 @@
 """HTML pages that need nothing but themselves: no script, no font, no picture from elsewhere."""
 
+import base64
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -51,6 +52,16 @@ def table_html(head: Sequence[str], rows: Iterable[Sequence[object]], *, numeric
         for row in body
     )
     return f"<table>{f'<tr>{top}</tr>' if top else ''}{lines}</table>"
+
+
+def data_url(content: bytes, kind: str) -> str:
+    """Return a picture as text that stands in a page itself.
+
+    Args:
+        content: of its file.
+        kind: the file's media type, such as ``image/png``.
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _align(numeric: bool) -> str:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mien.labels import FER7
+
 RECIPE = Path(__file__).parents[2] / "recipes" / "mien-compact.toml"
 
 
@@ -107,10 +109,18 @@ def test_gradients_of_a_network_that_looks_at_the_mirror_image_too(mien, astrona
     assert (code, err) == (0, "")
 
 
+OTHER_ORDER = (("[heads.fer7]", f"[heads.fer7]\nlabels = {list(reversed(FER7.labels))}"),)
+
+
 @pytest.mark.parametrize(
     ("changes", "words", "message"),
     [
         ((), ("--labels", "multilabel8"), "has the heads fer7, ferplus8, not multilabel8; give the run that"),
+        (
+            OTHER_ORDER,
+            (),
+            "its head fer7 has the labels neutral, surprise, sadness, happiness, fear, disgust, anger, the model",
+        ),
         ((("[model]", '[crop]\ncolor = "rgb"\n[model]'),), (), "crops of 3 x 48 x 48, the model's have 1 x 48 x 48"),
     ],
 )

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from io import StringIO
 
@@ -26,6 +28,11 @@ def test_show_prints_the_card(mien, monkeypatch):
         assert text in out
     assert "precision/anger" not in out
     assert "precision/anger" in mien("models", "show", DEFAULT_MODEL, "--all")[1]
+
+
+def test_show_needs_nothing_of_the_extra_that_evaluates():
+    code = "import sys, mien.cli.model_report; sys.exit(bool({'sklearn', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_show_prints_the_evaluation_beside_it(mien, monkeypatch, tmp_path):

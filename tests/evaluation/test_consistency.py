@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from mien.evaluation.consistency import consistency
-from mien.evaluation.metrics import calibration_error, measure
+from mien.evaluation.metrics import measure, metrics_of
 from mien.evaluation.predictions import Predictions
 
 
@@ -48,12 +48,12 @@ def test_labels_that_are_independent_are_counted_each_for_itself():
 
 def test_tells_a_calibrated_model_from_one_that_is_too_sure():
     right = sum(
-        calibration_error(model) <= np.quantile(consistency(model, draws=200).errors["ece"], 0.975)
+        metrics_of(model)["ece"] <= np.quantile(consistency(model, draws=200).errors["ece"], 0.975)
         for model in (calibrated(800, seed) for seed in range(40))
     )
     assert right >= 35  # of 40, 39 on the mean
     boastful = calibrated(800, sharper=1.8)
-    assert calibration_error(boastful) > consistency(boastful, draws=200).errors["ece"].max()
+    assert metrics_of(boastful)["ece"] > consistency(boastful, draws=200).errors["ece"].max()
 
 
 def test_the_truth_itself_is_not_looked_at_and_a_seed_repeats():

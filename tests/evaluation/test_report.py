@@ -7,8 +7,9 @@ import pytest
 from mien.errors import DataError
 from mien.evaluation.audit import audit
 from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
+from mien.evaluation.findings import Findings
 from mien.evaluation.predictions import Predictions
-from mien.evaluation.report import Findings, save_plots, write_report
+from mien.evaluation.report import save_plots, write_report
 from mien.evaluation.robustness import DetectorError, RobustnessRow
 from mien.evaluation.summary import score_predictions
 from mien.inference.session import Session

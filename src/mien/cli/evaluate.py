@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mien.data.samples import Samples
+    from mien.evaluation.findings import Findings
     from mien.evaluation.predictions import Predictions
-    from mien.evaluation.report import Findings
     from mien.evaluation.summary import Asked
+    from mien.explain import Maps
+    from mien.inference.session import Session
 
 PREDICTED = (".csv", ".parquet")
 """The endings of files of predictions; anything else is a model."""
@@ -100,7 +103,14 @@ def evaluate(
     if target is not None:
         check_writable(target)
     heads = () if head is None else (head,)
-    asked = Asked(Path(words[-1]), split or "PublicTest", heads, truth, tuple(by or ()))
+    asked = Asked(
+        None if alone else Path(words[-1]),
+        split,
+        heads,
+        truth,
+        columns=tuple(by or ()),
+        task="multi" if task == "multi" else "single",
+    )
     made_already = len(words) == 3 or alone or words[0].endswith(PREDICTED)
     for option, wanted in (("--robustness", robustness), ("--run", run is not None)):
         if made_already and wanted:
@@ -108,17 +118,17 @@ def evaluate(
     if len(words) == 3:
         if by:
             raise UsageError("--by is about one model: evaluate each of the two with it")
-        _compare(words[0], words[1], asked, task, target, split)
+        _compare(words[0], words[1], asked, target)
         return
     if alone or words[0].endswith(PREDICTED):
-        findings = _from_file(Path(words[0]), None if alone else asked, asked, task, split)
+        findings = _from_file(Path(words[0]), asked)
     else:
         is_folder = target is not None and target != output
         findings = _from_model(words[0], asked, detector if robustness else None, run, full=is_folder)
     print_scores(findings.scored, hint="; --output DIR writes a report with all figures" if output is None else "")
     print_groups(findings, asked.columns)
     if output is not None:
-        _write(findings, output)
+        _write(replace(findings, command=shlex.join(["mien", *sys.argv[1:]])), output)
 
 
 def _target(output: Path, *, is_comparison: bool) -> Path:
@@ -136,125 +146,75 @@ def _target(output: Path, *, is_comparison: bool) -> Path:
     return output if output.suffix == ".json" else output / "comparison.json"
 
 
-def _command() -> str:
-    return shlex.join(["mien", *sys.argv[1:]])
-
-
 def _from_model(model: str, asked: "Asked", detector: str | None, run: Path | None, *, full: bool) -> "Findings":
     from mien.cli.explain import gradient_maps
     from mien.cli.progress import progress_bar
-    from mien.evaluation.audit import audit, check_columns
-    from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
-    from mien.evaluation.report import GRAD_CAM, RISE, Findings
-    from mien.evaluation.robustness import draw_some, measure_crops, measure_robustness
-    from mien.evaluation.summary import read_split, score_model
-    from mien.inference.detectors import open_detector
-    from mien.inference.scores import score_crops
+    from mien.evaluation.findings import evaluate_model
+    from mien.evaluation.summary import read_split
     from mien.inference.session import Session
     from mien.inference.weights import emotion_model
 
     session = Session(emotion_model(model))
-    for name in asked.heads:
-        session.card.head(name)
     with progress_bar("reading and comparing with the training split", total=None):
         samples, groups = read_split(asked, session)
-    check_columns(groups, asked.columns)
     with progress_bar("pictures", total=len(samples)) as advance:
         # When all pictures are scored, the intervals are drawn.
-        scored = score_model(session, asked, samples, groups, on_step=advance.then("intervals"))
-    first = scored[0].predictions
-    head = first.head
-    worse, error = [], None
+        findings = evaluate_model(session, asked, samples, groups, on_step=advance.then("intervals"))
     if detector is not None:
-        some = draw_some(samples)
-        finder = open_detector(detector, spec=session.card.crop)
-        with progress_bar("pictures made worse", total=48 * len(some)) as advance:
-            worse = measure_robustness(session, some, head=head, truth=first.truth, on_step=advance.by)
-            try:
-                error, moved = measure_crops(session, some, finder, head=head, truth=first.truth, on_step=advance.by)
-                worse += moved
-            except DataError as lacking:  # all else that was measured is kept
-                print(f"mien: boxes were not moved: {lacking}", file=sys.stderr)
+        findings = _made_worse(findings, session, samples, detector)
+    first = findings.scored[0].predictions
+    # A wrong run is told whatever is written.
+    maps = None if run is None else gradient_maps(run, session.card.head(first.head))
+    return _explained(findings, session, samples, maps) if full and first.task == "single" else findings
+
+
+def _made_worse(findings: "Findings", session: "Session", samples: "Samples", detector: str) -> "Findings":
+    from mien.cli.progress import progress_bar
+    from mien.evaluation.findings import with_moved_boxes, with_robustness
+    from mien.evaluation.robustness import draw_some
+    from mien.inference.detectors import open_detector
+
+    some = draw_some(samples)
+    finder = open_detector(detector, spec=session.card.crop)
+    with progress_bar("pictures made worse", total=48 * len(some)) as advance:
+        findings = with_robustness(findings, session, some, on_step=advance.by)
+        try:
+            findings = with_moved_boxes(findings, session, some, finder, on_step=advance.by)
+        except DataError as lacking:  # all else that was measured is kept
+            print(f"mien: boxes were not moved: {lacking}", file=sys.stderr)
+    return findings
+
+
+def _explained(findings: "Findings", session: "Session", samples: "Samples", maps: "Maps | None") -> "Findings":
+    from mien.cli.progress import progress_bar
+    from mien.evaluation.exhibits import quick_rise
+    from mien.evaluation.findings import GRAD_CAM, RISE, with_exhibits
+    from mien.inference.scores import score_crops
+
+    head = session.card.head(findings.scored[0].predictions.head)
 
     def score(crops: "NDArray[np.uint8]") -> "NDArray[np.float64]":
-        return score_crops(session, crops, session.card.head(head))
+        return score_crops(session, crops, head)
 
-    maps = quick_rise(score) if run is None else gradient_maps(run, head)
-    shown = []
-    if full and first.task == "single":
-        with progress_bar("explanations", total=None) as advance:
-            for rows in (worst_mistakes(first), most_unsure(first)):
-                shown.append(exhibits(first, rows, samples, maps, on_step=advance.by))
-    mistakes, unsure = shown or ([], [])
-    return Findings(
-        scored,
-        audit(first),
-        worse,
-        error,
-        mistakes=mistakes,
-        unsure=unsure,
-        explained_by=RISE if run is None else GRAD_CAM,
-        card=session.card,
-        command=_command(),
-    )
+    words = RISE if maps is None else GRAD_CAM
+    with progress_bar("explanations", total=None) as advance:
+        return with_exhibits(findings, samples, maps or quick_rise(score), explained_by=words, on_step=advance.by)
 
 
-def _from_file(path: Path, data: "Asked | None", asked: "Asked", task: str, split: str | None) -> "Findings":
+def _from_file(path: Path, asked: "Asked") -> "Findings":
     from mien.cli.progress import progress_bar
-    from mien.evaluation.audit import audit
-    from mien.evaluation.groups import column_groups
-    from mien.evaluation.report import Findings
-    from mien.evaluation.summary import score_predictions
+    from mien.evaluation.findings import evaluate_predictions, read_asked
 
-    made = _predicted(path, data, asked, task, split)
-    lacking = [name for name in asked.columns if name not in made.groups]
-    if data is not None and (lacking or path.suffix == ".csv"):
-        known = column_groups(data.data, made.ids, lacking, split=made.split)
-        made = replace(made, groups=known | dict(made.groups))
-    groups = audit(made, asked.columns or None)
+    made = read_asked(path, asked)
     with progress_bar("intervals", total=None):
-        scored = score_predictions(made)
-    return Findings(scored, groups, command=_command())
+        return evaluate_predictions(made, asked)
 
 
-def _predicted(path: Path, data: "Asked | None", asked: "Asked", task: str, split: str | None) -> "Predictions":
-    from mien.data.samples import read_samples
-    from mien.data.table import open_table
-    from mien.evaluation.predictions_file import read_foreign_predictions, read_predictions
-    from mien.model_card import FER2013_CROP
-
-    if path.suffix != ".csv":
-        made = read_predictions(path)
-        if data is not None:
-            open_table(data.data)
-        _check_asked(path, made, asked, split)
-        return made
-    if data is None:
-        raise UsageError(f"{path}: a .csv needs the labelled data: mien evaluate --predictions {path} DATA --split S")
-    samples = read_samples(data.data, spec=FER2013_CROP, splits=(data.split,))
-    kind: Literal["single", "multi"] = "multi" if task == "multi" else "single"
-    made = read_foreign_predictions(path, samples, task=kind, truth=asked.truth, data=data.data.name)
-    _check_asked(path, made, asked, split)
-    return made
-
-
-def _check_asked(path: Path, made: "Predictions", asked: "Asked", split: str | None) -> None:
-    # A file of predictions is of one split, head and truth.
-    for option, wanted, there in (
-        ("--split", split, made.split),
-        ("--head", next(iter(asked.heads), None), made.head),
-        ("--truth", asked.truth, made.truth),
-    ):
-        if wanted is not None and wanted != there:
-            raise UsageError(
-                f"{option} {wanted}: {path} is of {there}; leave {option} out, or give the model itself and the data"
-            )
-
-
-def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None, split: str | None) -> None:
+def _compare(a: str, b: str, asked: "Asked", target: Path | None) -> None:
     from mien.cli.evaluate_tables import print_comparison
     from mien.cli.progress import progress_bar
     from mien.evaluation.comparison import compare
+    from mien.evaluation.findings import read_asked
     from mien.evaluation.predictions import asked_truths, predict
     from mien.evaluation.summary import comparison_json, read_split
     from mien.files import written_whole
@@ -263,11 +223,11 @@ def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None, spl
 
     def one(name: str) -> "Predictions":
         if name.endswith(PREDICTED):
-            return _predicted(Path(name), asked, asked, task, split)
+            return read_asked(Path(name), asked)
         session = Session(emotion_model(name))
         samples, _ = read_split(asked, session, with_groups=False)
         (head, _), *_ = asked_truths(session.card, samples, heads=asked.heads, truth=asked.truth)
-        return predict(session, samples, head=head.name, truth=asked.truth, data=asked.data.name)
+        return predict(session, samples, head=head.name, truth=asked.truth, data=asked.table().name)
 
     made = []
     for name in (a, b):
@@ -284,24 +244,13 @@ def _compare(a: str, b: str, asked: "Asked", task: str, target: Path | None, spl
 
 def _write(findings: "Findings", output: Path) -> None:
     from mien.cli.progress import progress_bar
-    from mien.evaluation.predictions_file import write_predictions
-    from mien.evaluation.report import save_plots, write_report
-    from mien.evaluation.summary import metrics_json, write_summary
-    from mien.files import written_whole
+    from mien.evaluation.report import write_folder
+    from mien.evaluation.summary import write_summary
 
     if output.suffix == ".csv":
         write_summary(findings.scored, output)
         print(f"figures: {output}")
         return
-    for number, row in enumerate(findings.scored):
-        if not row.without_repeats:
-            made = row.predictions
-            name = "predictions" if number == 0 else f"predictions-{made.head}-{made.truth.replace(' ', '-')}"
-            write_predictions(made, output / f"{name}.parquet")
-    with written_whole(output / "metrics.json") as temporary:
-        temporary.write_text(metrics_json(findings.scored, more=findings.more()), encoding="utf-8")
-    write_summary(findings.scored, output / "figures.csv")
     with progress_bar("plots and report", total=None):
-        save_plots(findings, output)
-        write_report(findings, output / "report.html")
-    print(f"report: {output / 'report.html'}")
+        report = write_folder(findings, output)
+    print(f"report: {report}")

@@ -3,21 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mien.evaluation.wording import SHORT as SHORT  # mien.cli.experiments looks for it here
+
 if TYPE_CHECKING:
     from mien.evaluation.comparison import Comparison
     from mien.evaluation.summary import Scored
-
-SHORT = {
-    "balanced_accuracy": "balanced",
-    "macro_f1": "F1",
-    "top3_accuracy": "top 3",
-    "roc_auc": "AUC",
-    "tuned_macro_f1": "macro F1",
-    "tuned_micro_f1": "micro F1",
-    "tuned_hamming_loss": "Hamming",
-    "ranking_loss": "ranking",
-}
-"""Names that leave room in a terminal of 80 columns."""
 
 LEAST_NAME = 12
 """A table's first column keeps so many characters, however narrow the terminal is."""
@@ -34,7 +24,7 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mien.evaluation.wording import TABLE_METRICS, number, plain_name
+    from mien.evaluation.wording import TABLE_METRICS, number, short_name, with_interval
 
     console = Console()
     first = scored[0].predictions
@@ -46,12 +36,11 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
             continue
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("right answer", min_width=LEAST_NAME)
-        for heading in ("n", *(SHORT.get(name, plain_name(name)) for name in chosen)):
+        for heading in ("n", *(short_name(name) for name in chosen)):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in rows:
             lead, *rest = chosen
-            value = row.metrics[lead]
-            cells = [f"{number(lead, value)} ({100 * value.low:.1f}-{100 * value.high:.1f})"]
+            cells = [with_interval(row.metrics[lead], lead)]
             cells += [number(name, row.metrics[name]) for name in rest]
             table.add_row(f"{row.predictions.head}: {row.name}", str(len(row.predictions)), *cells)
         console.print(table)

@@ -8,11 +8,8 @@ import typer
 from mien.inference.weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mien.explain import Explanation, Maps
-    from mien.model_card import CropSpec
+    from mien.model_card import CropSpec, Head
     from mien.results import ImageResult
 
 LONGEST_SIDE = {".png": 2**31 - 1, ".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383}
@@ -74,7 +71,7 @@ def explain(
     if max(pixels.shape) > LONGEST_SIDE[target.suffix.lower()]:
         size = f"{pixels.shape[1]} x {pixels.shape[0]}"
         raise UsageError(f"{target}: {size} is too large for such a file; choose a name in .png with --output")
-    maps = method if run is None else gradient_maps(run, analyzer.head.name)
+    maps = method if run is None else gradient_maps(run, analyzer.head)
     with progress_bar("faces", total=None) as advance:
         result, found = explain_picture(analyzer, pixels, method=maps, label=label, on_step=advance.to)
     drawn = draw_explanations(pixels, result, found, analyzer.card.crop)
@@ -83,40 +80,22 @@ def explain(
     _report(picture, result, found, analyzer.card.crop, target)
 
 
-def gradient_maps(run: Path, head: str) -> "Maps":
+def gradient_maps(run: Path, head: "Head") -> "Maps":
     """Return a maker of Grad-CAM maps by the checkpoint of a run.
 
     Raises:
         MissingExtraError: the extra `explain` is not installed.
         WeightsError: the folder holds no finished run.
-        UsageError: the run has no such head, or, once it sees them, the crops are not of its kind.
+        UsageError: the run is not that of the model, see `mien.grad_cam.maps_of_run`.
     """
-    from mien.errors import UsageError, import_extra
+    from mien.errors import import_extra
 
     for module in ("torch", "lightning"):
         import_extra(module, extra="train", purpose="Grad-CAM")
     import_extra("captum", extra="explain", purpose="Grad-CAM")
-    from mien.grad_cam import grad_cam_maps
-    from mien.training.networks.building import load_network
-    from mien.training.run_folder import RunFolder
+    from mien.grad_cam import maps_of_run
 
-    recipe, network = load_network(RunFolder(run))
-    spec = recipe.crop.spec()
-    if head not in recipe.heads:
-        raise UsageError(
-            f"{run}: has the heads {', '.join(recipe.heads)}, not {head}; give the run that the model was exported from"
-        )
-
-    def maps(crops: "NDArray[np.uint8]", codes: "NDArray[np.int64]") -> "NDArray[np.float32]":
-        channels, *_, size = crops.shape[1:]
-        if (channels, size) != (spec.channels, spec.size):
-            raise UsageError(
-                f"{run}: was trained on crops of {spec.channels} x {spec.size} x {spec.size}, the model's have "
-                f"{channels} x {size} x {size}; give the run that the model was exported from"
-            )
-        return grad_cam_maps(network, crops, codes, head=head)
-
-    return maps
+    return maps_of_run(run, head)
 
 
 def _report(picture: Path, result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:

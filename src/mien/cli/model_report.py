@@ -9,14 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mien.cli.train import HEADLINES
 from mien.errors import WeightsError
+from mien.evaluation.wording import BY_LABEL, HEADLINES, as_in_files
 from mien.model_card import ModelCard
 
 if TYPE_CHECKING:
-    from mien.evaluation.report import Findings
-
-BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "ap")}
+    from mien.evaluation.findings import Findings
 
 
 def card_rows(card: ModelCard) -> Iterator[tuple[str, str]]:
@@ -84,7 +82,7 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
     rows = []
     for row in scores:
         rows += [
-            (row["head"], row["truth"], str(row["n"]), metric, _interval(row["metrics"][metric]))
+            (row["head"], row["truth"], str(row["n"]), metric, as_in_files(*row["metrics"][metric]))
             for metric in _with_chance(HEADLINES[row["task"]])
             if metric in row["metrics"]
         ]
@@ -97,7 +95,7 @@ def _tables(content: dict[str, Any]) -> Iterator[Table]:
             by_label: list[tuple[str, ...]] = []
             for label in row["labels"]:
                 keys = [f"{name}/{label}" for name in columns]
-                values = [_interval(known[key]) if key in known else "none here" for key in keys]
+                values = [as_in_files(*known[key]) if key in known else "none here" for key in keys]
                 by_label.append((label, str(row["pictures_by_label"][label]), *values))
             yield _table(f"{row['head']} by label ({row['truth']})", ("label", "n", *columns), by_label)
     if content.get("audit"):
@@ -135,7 +133,7 @@ def _groups_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
             row["column"],
             row["group"] or "(none)",
             str(row["n"]),
-            _interval([row[key] for key in ("accuracy", "low", "high")]),
+            as_in_files(row["accuracy"], row["low"], row["high"]),
             row["verdict"],
         )
         for row in rows
@@ -160,8 +158,3 @@ def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]
     for row in rows:
         table.add_row(*map(escape, row))
     return table
-
-
-def _interval(values: list[float]) -> str:
-    value, low, high = values
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"

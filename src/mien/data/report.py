@@ -4,11 +4,13 @@ from html import escape
 from pathlib import Path
 
 from mien.data.checks import Findings
+from mien.data.encoding import encode_png
 from mien.data.problems import Problems
-from mien.data.sheets import NO_LABEL, data_url, pictures_at
+from mien.data.sheets import NO_LABEL, pictures_at
 from mien.data.table import Table
 from mien.files import written_whole
-from mien.pages import Html, page, table_html
+from mien.inference.image import read_picture
+from mien.pages import Html, data_url, page, table_html
 
 SHOWN_GROUPS = 24
 SHOWN_PROBLEMS = 50
@@ -131,7 +133,7 @@ def _groups(table: Table, findings: Findings) -> str:
     figures = "".join(
         '<div class="group">'
         + "".join(
-            f'<figure><img alt="" src="{data_url(pictures[member].image)}">'
+            f'<figure><img alt="" src="{_shown(pictures[member].image)}">'
             f"<figcaption>{escape(pictures[member].label or NO_LABEL)}<br>{escape(pictures[member].split)}<br>"
             f"{escape(Path(pictures[member].path).stem)}</figcaption></figure>"
             for member in group
@@ -142,6 +144,11 @@ def _groups(table: Table, findings: Findings) -> str:
     which = "Groups with different labels" if findings.conflicts(near=True) else "Groups"
     note = f"<h3>{which}: the first {SHOWN_GROUPS} at most</h3>{figures}" if shown else ""
     return f"<h2>Duplicates</h2>{head}{note}"
+
+
+def _shown(image: bytes) -> str:
+    # A table holds any kind of picture; PNG is one that every browser shows.
+    return data_url(encode_png(read_picture(image)), "image/png")
 
 
 def _blanks(findings: Findings) -> str:

@@ -1,6 +1,5 @@
 """Contact sheets: a row of pictures for each class, to see at a glance what a table holds."""
 
-import base64
 import random
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.data.encoding import encode_png
 from mien.data.progress import Track, silent
 from mien.data.record import Record
 from mien.data.table import Table
@@ -100,11 +98,6 @@ def pictures_at(table: Table, positions: Collection[int]) -> dict[int, Record]:
     """Return some rows of a table by their positions."""
     wanted = set(positions)
     return {number: record for number, record in enumerate(table.records()) if number in wanted}
-
-
-def data_url(content: bytes) -> str:
-    """Return a picture as text that stands in a page itself; PNG, so that every browser shows it."""
-    return "data:image/png;base64," + base64.b64encode(encode_png(read_picture(content))).decode()
 
 
 def _draw(rows: Sequence[tuple[str, Iterable[Record]]], columns: int) -> Image.Image:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from mien.data.votes import VOTE_COLUMNS
 from mien.evaluation.predictions import Predictions
@@ -65,28 +64,6 @@ def compare_with_votes(predictions: Predictions) -> VoteRows | None:
         agreement=named / votes.sum(axis=1),
         human_agreement=_one_against_the_others(votes),
     )
-
-
-def vote_metrics(predictions: Predictions) -> dict[str, float]:
-    """Measure predictions against the votes, on the pictures that have some.
-
-    Returns:
-        ``vote_cross_entropy``, ``vote_divergence``, ``entropy_correlation`` (Spearman's, of the model's and the
-        annotators' entropy), ``annotator_accuracy`` (against one annotator, drawn at random), and for comparison
-        ``human_accuracy`` (one annotator against the most frequent vote of the others); empty without votes.
-    """
-    found = compare_with_votes(predictions)
-    if found is None:
-        return {}
-    ranks = [rankdata(values) for values in (found.predicted_entropy, found.annotators_entropy)]
-    varied = all(np.ptp(each) > 0 for each in ranks)
-    return {
-        "vote_cross_entropy": float(found.cross_entropy.mean()),
-        "vote_divergence": float(found.divergence.mean()),
-        "entropy_correlation": float(np.corrcoef(*ranks)[0, 1]) if varied else 0.0,
-        "annotator_accuracy": float(found.agreement.mean()),
-        "human_accuracy": float(found.human_agreement.mean()),
-    }
 
 
 def _entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ from mien.errors import DataError
 from mien.evaluation.metrics import RESAMPLES, metrics_of
 from mien.evaluation.multilabel import right_answers
 from mien.evaluation.predictions import Predictions, row_by_id
-from mien.evaluation.resampling import INTERVAL, Statistics, draw_weights
+from mien.evaluation.resampling import INTERVAL, draw_weights
+from mien.evaluation.weighted_metrics import Statistics
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Several labels a picture: thresholds, and how good the labels above them are."""
+"""Several labels a picture: thresholds, which labels are above them, and whether these are the right ones."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,15 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    f1_score,
-    label_ranking_loss,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-)
 
 from mien.evaluation.predictions import Predictions
 
@@ -87,31 +78,6 @@ def right_answers(predictions: Predictions) -> NDArray[np.bool_]:
     return np.asarray((said(predictions, tuned=True) == predictions.targets).all(axis=1))
 
 
-def multilabel_metrics(predictions: Predictions) -> dict[str, float]:
-    """Measure predictions of several labels on all pictures; scikit-learn's definitions.
-
-    Returns:
-        Independent of thresholds: ``map`` (mean average precision over the labels that occur), ``ranking_loss`` (share
-        of pairs of a present and an absent label in the wrong order), ``cardinality`` (labels a picture). At 0.5, and
-        with the prefix ``tuned_`` at the fitted thresholds where there are some: ``hamming_loss``, ``subset_accuracy``,
-        ``micro_f1``, ``macro_f1`` (over the labels that occur), ``sample_f1`` (1 for a picture without any label about
-        which nothing is said), ``said_cardinality`` (labels said a picture). By label: ``ap/<label>``,
-        ``[tuned_]precision/<label>``, ``[tuned_]recall/<label>``, ``[tuned_]f1/<label>``.
-    """
-    targets, scores, labels = predictions.targets, predictions.scores, predictions.labels
-    occurs = [n for n in range(len(labels)) if targets[:, n].any()]
-    precisions = {labels[n]: float(average_precision_score(targets[:, n], scores[:, n])) for n in occurs}
-    found = {
-        "map": float(np.mean(list(precisions.values()))) if precisions else 0.0,
-        "ranking_loss": float(label_ranking_loss(targets, scores)) if len(labels) > 1 else 0.0,
-        "cardinality": float(targets.sum(axis=1).mean()),
-    }
-    found |= _at(targets, said(predictions, tuned=False), labels, occurs, "")
-    if predictions.thresholds is not None:
-        found |= _at(targets, said(predictions, tuned=True), labels, occurs, "tuned_")
-    return found | {f"ap/{label}": value for label, value in precisions.items()}
-
-
 def ranking_loss_rows(predictions: Predictions) -> NDArray[np.float64]:
     """Return for each picture (n,) the share of its pairs of a present and an absent label in the wrong order.
 
@@ -121,57 +87,6 @@ def ranking_loss_rows(predictions: Predictions) -> NDArray[np.float64]:
     wrong = scores[:, :, None] <= scores[:, None, :]
     pairs = targets[:, :, None] & ~targets[:, None, :]
     return np.asarray((wrong & pairs).sum(axis=(1, 2)) / np.maximum(pairs.sum(axis=(1, 2)), 1))
-
-
-def gate_metrics(predictions: Predictions) -> dict[str, float]:
-    """Measure a gate on all pictures, for its first label: face or not; scikit-learn's definitions.
-
-    Returns:
-        ``roc_auc`` and ``average_precision`` where both answers occur; at the fitted threshold, or at 0.5 without:
-        ``accuracy``, ``balanced_accuracy``, ``precision``, ``recall``, ``f1``.
-    """
-    targets, scores = predictions.targets[:, 0], predictions.scores[:, 0]
-    answers = said(predictions, tuned=True)[:, 0]
-    found = {
-        "accuracy": accuracy_score(targets, answers),
-        "balanced_accuracy": recall_score(
-            targets, answers, labels=np.unique(targets), average="macro", zero_division=0.0
-        ),
-        "precision": precision_score(targets, answers, zero_division=0.0),
-        "recall": recall_score(targets, answers, zero_division=0.0),
-        "f1": f1_score(targets, answers, zero_division=0.0),
-    }
-    if 0 < targets.sum() < len(targets):
-        found |= {
-            "roc_auc": roc_auc_score(targets, scores),
-            "average_precision": average_precision_score(targets, scores),
-        }
-    return {name: float(value) for name, value in found.items()}
-
-
-def _at(
-    targets: NDArray[np.bool_], answers: NDArray[np.bool_], labels: tuple[str, ...], occurs: list[int], prefix: str
-) -> dict[str, float]:
-    wrong = float((targets != answers).mean())
-    if len(labels) == 1:  # scikit-learn takes a lone column for two classes; beside an empty one it is a label
-        targets, answers = (np.pad(column, ((0, 0), (0, 1))) for column in (targets, answers))
-    per_label = {"average": None, "zero_division": 0.0}
-    by_label = {
-        "precision": precision_score(targets, answers, **per_label),
-        "recall": recall_score(targets, answers, **per_label),
-        "f1": f1_score(targets, answers, **per_label),
-    }
-    found = {
-        "hamming_loss": wrong,
-        "subset_accuracy": accuracy_score(targets, answers),
-        "micro_f1": f1_score(targets, answers, average="micro", zero_division=0.0),
-        "macro_f1": np.mean(by_label["f1"][occurs]) if occurs else 0.0,
-        "sample_f1": f1_score(targets, answers, average="samples", zero_division=1.0),
-        "said_cardinality": answers.sum(axis=1).mean(),
-    }
-    for name, values in by_label.items():
-        found |= {f"{name}/{labels[n]}": values[n] for n in occurs}
-    return {prefix + name: float(value) for name, value in found.items()}
 
 
 def _labels(

@@ -1,20 +1,22 @@
 """Pictures of figures. matplotlib's own objects, drawn by Agg: no display, no state that programs would share."""
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mien.evaluation.calibration import ReliabilityBins, RiskCoverage
+from mien.evaluation.calibration import ReliabilityBins
 from mien.evaluation.consistency import Consistency
 from mien.evaluation.robustness import RobustnessRow
+from mien.evaluation.selective import RiskCoverage
 from mien.files import written_whole
+from mien.pages import data_url
 
 INK, FAINT, ACCENT, WARNING = "#1f2937", "#9ca3af", "#2563eb", "#d97706"
 DOTS_PER_INCH = 150
@@ -34,7 +36,7 @@ def confusion_figure(counts: NDArray[np.int64], labels: Sequence[str], *, title:
         The share of each row in per cent, as colour and number, with the number of pictures below.
     """
     size = len(labels)
-    figure = _figure(1.4 + 0.82 * size, 1.5 + 0.72 * size)
+    figure = new_figure(1.4 + 0.82 * size, 1.5 + 0.72 * size)
     axes = figure.subplots()
     totals = counts.sum(axis=1, keepdims=True)
     rates = counts / np.maximum(totals, 1)
@@ -67,7 +69,7 @@ def reliability_figure(
         by_chance: of the last one; what of it is chance is shaded.
         title: above the picture.
     """
-    figure = _figure(4.6, 4.6)
+    figure = new_figure(4.6, 4.6)
     axes, below = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="perfectly calibrated")
     last = list(curves)[-1]
@@ -105,7 +107,7 @@ def reliability_figure(
     below.set_xlabel("probability of the answer")
     below.set_ylabel("pictures")
     for each in (axes, below):
-        _lighten(each)
+        lighten(each)
     return figure
 
 
@@ -113,11 +115,11 @@ def risk_coverage_figure(curve: RiskCoverage, *, below: float | None = None, sta
     """Draw how many answers are wrong when only the surest ones are given.
 
     Args:
-        curve: of `mien.evaluation.calibration.risk_coverage`.
+        curve: of `mien.evaluation.selective.risk_coverage`.
         below: the threshold of the "unsure" verdict, marked where given.
         stated: the error rate that it was chosen for.
     """
-    figure = _figure(4.6, 3.6)
+    figure = new_figure(4.6, 3.6)
     axes = figure.subplots()
     axes.plot(100 * curve.coverage, 100 * curve.risk, color=ACCENT, linewidth=1.8)
     if below is not None:
@@ -150,7 +152,7 @@ def risk_coverage_figure(curve: RiskCoverage, *, below: float | None = None, sta
     axes.set_ylim(bottom=0)
     axes.set_xlabel("pictures that get an answer, the surest first (%)")
     axes.set_ylabel("wrong answers among them (%)")
-    _lighten(axes)
+    lighten(axes)
     return figure
 
 
@@ -164,7 +166,7 @@ def robustness_figure(rows: Sequence[RobustnessRow]) -> Figure:
     kinds = list(dict.fromkeys(row.kind for row in worse))
     columns = 3
     lines = -(-len(kinds) // columns)
-    figure = _figure(8.6, 0.5 + 2.05 * lines)
+    figure = new_figure(8.6, 0.5 + 2.05 * lines)
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(kinds) :]:
         axes.set_visible(False)
@@ -176,7 +178,7 @@ def robustness_figure(rows: Sequence[RobustnessRow]) -> Figure:
         axes.fill_between(levels, lows, highs, color=ACCENT, alpha=0.18, linewidth=0)
         axes.plot(levels, [100 * row.accuracy for row in chosen], color=ACCENT, marker="o", markersize=3.5)
         axes.set_title(kind, fontsize=9, loc="left")
-        _lighten(axes)
+        lighten(axes)
     grid[0, 0].set_ylim(0, 100)
     figure.supxlabel("strength (0: as they are)", fontsize=9)
     figure.supylabel("right answers (%)", fontsize=9)
@@ -188,7 +190,7 @@ def svg_url(figure: Figure) -> str:
     content = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "mien", "svg.fonttype": "path"}):
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_url(content.getvalue(), "image/svg+xml")
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -201,12 +203,14 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata={"Software": None} if path.suffix == ".png" else None)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty white figure of this size in inches, which needs no screen."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _lighten(axes: object) -> None:
-    axes.spines[["top", "right"]].set_visible(False)  # type: ignore[attr-defined]
-    axes.grid(alpha=0.25, linewidth=0.6)  # type: ignore[attr-defined]
+def lighten(axes: Axes) -> None:
+    """Take away the frame above and to the right, and draw a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)

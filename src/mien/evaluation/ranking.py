@@ -82,7 +82,7 @@ def average_precision(weights: Weights, ranked: Sorted, positive: NDArray[np.boo
 
 
 def risk_area(weights: Weights, ranked: Sorted, wrong: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the area under the risk-coverage curve of each resample; see `mien.evaluation.calibration`.
+    """Return the area under the risk-coverage curve of each resample; see `mien.evaluation.selective`.
 
     Args:
         weights: (resamples, n).

@@ -1,24 +1,21 @@
-"""All findings on a model as one HTML file that needs nothing but itself, for readers who have never seen mien."""
+"""All findings on a model as one HTML file that needs nothing but itself, for readers who have never seen mien.
+
+And as a folder that holds this file, every figure, the predictions and the plots.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from mien.evaluation import plots
-from mien.evaluation.audit import GroupRow
-from mien.evaluation.calibration import stated_and_found
-from mien.evaluation.exhibits import Exhibit
-from mien.evaluation.metrics import SUREST
+from mien.evaluation.findings import Findings
+from mien.evaluation.predictions_file import write_predictions
 from mien.evaluation.report_parts import audit_part, faces_part, figures_of, head_part, robustness_part
-from mien.evaluation.robustness import DetectorError, RobustnessRow
-from mien.evaluation.summary import Scored
-from mien.evaluation.wording import MEANINGS, TABLE_METRICS, by_label, interval, number, percent, plain_name
+from mien.evaluation.selective import SUREST, stated_and_found
+from mien.evaluation.summary import Scored, metrics_json, write_summary
+from mien.evaluation.wording import MEANINGS, TABLE_METRICS, by_label, interval, number, plain_name
 from mien.files import written_whole
-from mien.model_card import ModelCard
 from mien.pages import Html, page, table_html
-from mien.provenance import facts
 
 STYLE = """
 .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; padding: 0; list-style: none; }
@@ -35,47 +32,6 @@ nav a { margin-right: .9rem; } section { margin-top: 2.4rem; } table { margin: .
 .scroll td:first-child { white-space: normal; } th { vertical-align: bottom; }
 code { overflow-wrap: anywhere; }
 """
-
-
-RISE = "red parts spoke for it, blue ones against it (RISE: random halves covered)"
-GRAD_CAM = "red parts spoke for it (Grad-CAM: the gradients of the last convolution of its checkpoint)"
-
-
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """What the report shows.
-
-    Attributes:
-        scored: every head against every truth, the most important first.
-        audit: of the first.
-        robustness: of the first; empty where not measured.
-        detector: whose error the crops were moved by, None where not measured.
-        mistakes: of the first, worst first.
-        unsure: of the first, least sure first.
-        explained_by: how the pictures were explained, `RISE` or `GRAD_CAM`.
-        card: of the model, None where only its predictions are known.
-        command: that made the report.
-    """
-
-    scored: Sequence[Scored]
-    audit: Sequence[GroupRow] = ()
-    robustness: Sequence[RobustnessRow] = ()
-    detector: DetectorError | None = None
-    mistakes: Sequence[Exhibit] = ()
-    unsure: Sequence[Exhibit] = ()
-    explained_by: str = RISE
-    card: ModelCard | None = None
-    command: str = ""
-    facts: dict[str, str] = field(default_factory=facts)
-
-    def more(self) -> dict[str, Any]:
-        """Return audit and robustness as plain types, for `mien.evaluation.summary.metrics_json`."""
-        content: dict[str, Any] = {"audit": [asdict(row) | {"verdict": row.verdict} for row in self.audit]}
-        if self.robustness:
-            content["robustness"] = [asdict(row) for row in self.robustness]
-        if self.detector is not None:
-            content["detector"] = asdict(self.detector)
-        return content
 
 
 def write_report(findings: Findings, path: Path) -> None:
@@ -121,6 +77,31 @@ def write_report(findings: Findings, path: Path) -> None:
         )
 
 
+def write_folder(findings: Findings, folder: Path) -> Path:
+    """Write predictions, ``metrics.json``, ``figures.csv``, the plots of the first head and the report.
+
+    Returns:
+        Where the report lies.
+
+    Raises:
+        OutputError: a file cannot be written.
+        MissingExtraError: pyarrow is not installed.
+    """
+    for place, row in enumerate(findings.scored):
+        if not row.without_repeats:
+            made = row.predictions
+            name = "predictions" if place == 0 else f"predictions-{made.head}-{made.truth.replace(' ', '-')}"
+            write_predictions(made, folder / f"{name}.parquet")
+    with written_whole(folder / "metrics.json") as temporary:
+        temporary.write_text(
+            metrics_json(findings.scored, resamples=findings.resamples, more=findings.more()), encoding="utf-8"
+        )
+    write_summary(findings.scored, folder / "figures.csv")
+    save_plots(findings, folder)
+    write_report(findings, folder / "report.html")
+    return folder / "report.html"
+
+
 def save_plots(findings: Findings, folder: Path) -> list[Path]:
     """Save the plots of the first head as PNG and return where they lie.
 
@@ -155,7 +136,7 @@ def _short(findings: Findings) -> str:
     if made.task != "single":
         names = ["macro_f1", "map", "hamming_loss"] if made.task == "multi" else ["accuracy", "precision", "recall"]
         return _tiles(
-            [(percent(found[name]), f"{plain_name(name)}: {MEANINGS[name]}") for name in names if name in found]
+            [(number(name, found[name]), f"{plain_name(name)}: {MEANINGS[name]}") for name in names if name in found]
         )
     tiles = [
         (f"{found['accuracy'].value:.1%}", f"of its answers are right (95% interval: {interval(found['accuracy'])})"),

@@ -6,20 +6,20 @@ from html import escape
 from matplotlib.figure import Figure
 
 from mien.data.encoding import encode_png
-from mien.data.sheets import data_url
 from mien.evaluation import plots
 from mien.evaluation.audit import FEWEST, GroupRow
-from mien.evaluation.calibration import reliability, risk_coverage, stated_and_found, uncalibrated
+from mien.evaluation.calibration import reliability, uncalibrated
 from mien.evaluation.consistency import consistency
 from mien.evaluation.exhibits import Exhibit
 from mien.evaluation.groups import REPEATED
-from mien.evaluation.metrics import SUREST, Estimate, confusion
+from mien.evaluation.metrics import Estimate, confusion
 from mien.evaluation.predictions import Predictions
 from mien.evaluation.robustness import DetectorError, RobustnessRow
+from mien.evaluation.selective import SUREST, risk_coverage, stated_and_found
 from mien.evaluation.summary import Scored, before_temperature
-from mien.evaluation.wording import by_label, interval, meaning, number, plain_name
+from mien.evaluation.wording import by_label, interval, meaning, number, plain_name, with_interval
 from mien.explain import shown_crop
-from mien.pages import table_html
+from mien.pages import data_url, table_html
 
 
 def head_part(row: Scored, *, fitted_on: Collection[str] = ()) -> str:
@@ -64,7 +64,7 @@ def _label_table(row: Scored) -> str:
     lines = [
         (
             label,
-            *(_with_interval(by_label(row.metrics, name).get(label)) for name in columns),
+            *(_if_known(by_label(row.metrics, name).get(label), name) for name in columns),
         )
         for label in row.predictions.labels
     ]
@@ -78,12 +78,13 @@ def _label_table(row: Scored) -> str:
     return f'{words}<div class="scroll">{table_html(head, lines, numeric=range(1, 1 + len(columns)))}</div>{note}'
 
 
-def _with_interval(estimate: Estimate | None) -> str:
+def _if_known(estimate: Estimate | None, name: str) -> str:
     if estimate is None:
         return "none here"
+    if estimate.low < estimate.high:
+        return with_interval(estimate, name)
     # All or none of a few pictures: every resample gives the same, which is no certainty.
-    known = interval(estimate) if estimate.low < estimate.high else "too few for an interval"
-    return f"{estimate.value:.1%} ({known})"
+    return f"{number(name, estimate)} (too few for an interval)"
 
 
 def _has_temperature(made: Predictions) -> bool:
@@ -153,7 +154,7 @@ def audit_part(rows: Sequence[GroupRow]) -> str:
             row.column,
             row.group or "(none)",
             row.n,
-            f"{row.accuracy:.1%} ({100 * row.low:.1f}-{100 * row.high:.1f})",
+            with_interval(Estimate(row.accuracy, row.low, row.high)),
             f"{100 * row.gap:+.1f}",
             f"{100 * row.detectable:.1f}",
             "" if row.p is None else f"{row.p:.3f}" if row.p >= 0.001 else "<0.001",
@@ -227,7 +228,8 @@ def faces_part(shown: Sequence[Exhibit], words: str, explained_by: str) -> str:
     figures = []
     for each in shown:
         plain, heat = (
-            data_url(encode_png(picture)) for picture in (shown_crop(each.crop), shown_crop(each.crop, each.heat))
+            data_url(encode_png(picture), "image/png")
+            for picture in (shown_crop(each.crop), shown_crop(each.crop, each.heat))
         )
         (label, value), (second, other) = each.ranked[:2]
         figures.append(

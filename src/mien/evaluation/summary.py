@@ -12,19 +12,24 @@ from numpy.typing import NDArray
 
 from mien.data.samples import Samples, read_samples
 from mien.data.table import open_table
-from mien.errors import DataError, unknown_name
-from mien.evaluation.calibration import stated_and_found, uncalibrated
+from mien.errors import DataError, UsageError, unknown_name
+from mien.evaluation.audit import check_columns
+from mien.evaluation.calibration import uncalibrated
 from mien.evaluation.comparison import Comparison
 from mien.evaluation.groups import REPEATED, Groups, checked_columns, column_groups, quality_groups, repeated_group
 from mien.evaluation.metrics import RESAMPLES, Estimate, confusion, measure, metrics_of
 from mien.evaluation.predictions import Predictions, predict_all, row_by_id
+from mien.evaluation.selective import stated_and_found
 from mien.evaluation.truths import TRUTHS
 from mien.files import written_whole
 from mien.inference.session import Session
+from mien.model_card import Task
 from mien.provenance import facts
 
 TRAINING = ("Training", "train")
 """How the split is called that models were trained on: FER-2013's own name, and everybody else's."""
+DEFAULT_SPLIT = "PublicTest"
+"""The split of the data that is evaluated where none is named."""
 DIGITS = 6
 """Decimals of the figures in files: more would be noise of the last bits."""
 
@@ -54,27 +59,39 @@ class Asked:
     """What to evaluate.
 
     Attributes:
-        data: the labelled table.
-        split: of the data.
+        data: the labelled table; None where a file of predictions stands alone.
+        split: of the data; None for `DEFAULT_SPLIT`, or for that of a file of predictions.
         heads: names of heads; empty for all that have a truth.
         truth: only this one, see `mien.evaluation.truths.Truth.name`; None for all.
         columns: of the data, to audit by.
+        task: what the columns of another tool's .csv mean.
         resamples: of the bootstrap.
 
     Raises:
         UsageError: no truth has that name.
     """
 
-    data: Path
-    split: str
+    data: Path | None
+    split: str | None = None
     heads: tuple[str, ...] = ()
     truth: str | None = None
     columns: tuple[str, ...] = ()
+    task: Task = "single"
     resamples: int = RESAMPLES
 
     def __post_init__(self) -> None:
         if self.truth is not None and self.truth not in TRUTHS:
             raise unknown_name("truth", self.truth, TRUTHS)
+
+    def table(self) -> Path:
+        """Return the labelled table.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.data is None:
+            raise UsageError("a model needs labelled pictures to be scored on: mien evaluate MODEL DATA")
+        return self.data
 
 
 def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> tuple[Samples, Groups]:
@@ -87,24 +104,26 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
 
     Raises:
         DataError: the data is not what it should be, or has no such split, or it is empty, or names within it repeat.
-        UsageError: it has no such column.
+        UsageError: no data is given, the model has no such head, or the data no such column, or one of too many groups.
     """
-    table = open_table(asked.data)
+    for name in asked.heads:  # what is wrong is told before the long work
+        session.card.head(name)
+    path, split = asked.table(), asked.split or DEFAULT_SPLIT
+    table = open_table(path)
     splits = table.split_counts()
-    if asked.split not in splits:
-        raise DataError(
-            f"{asked.data}: has no pictures of split {asked.split!r}; there are {', '.join(splits) or 'none at all'}"
-        )
+    if split not in splits:
+        raise DataError(f"{path}: has no pictures of split {split!r}; there are {', '.join(splits) or 'none at all'}")
     if not with_groups:
-        chosen = read_samples(asked.data, spec=session.card.crop, splits={asked.split})
-        row_by_id(chosen.ids, source=str(asked.data))
+        chosen = read_samples(path, spec=session.card.crop, splits={split})
+        row_by_id(chosen.ids, source=str(path))
         return chosen, {}
-    checked_columns(table, asked.columns)  # a wrong one is told before the long work
-    training = [name for name in TRAINING if name in splits and name != asked.split and asked.split not in TRAINING]
-    samples = read_samples(asked.data, spec=session.card.crop, splits={asked.split, *training})
-    chosen = samples.of_split(asked.split)
-    row_by_id(chosen.ids, source=str(asked.data))
-    groups = column_groups(asked.data, chosen.ids, asked.columns, split=asked.split) | quality_groups(chosen)
+    checked_columns(table, asked.columns)
+    training = [name for name in TRAINING if name in splits and name != split and split not in TRAINING]
+    samples = read_samples(path, spec=session.card.crop, splits={split, *training})
+    chosen = samples.of_split(split)
+    row_by_id(chosen.ids, source=str(path))
+    groups = column_groups(path, chosen.ids, asked.columns, split=split) | quality_groups(chosen)
+    check_columns(groups, asked.columns)
     if training:
         groups |= repeated_group(chosen, samples.take(np.isin(samples.split, training)))
     return chosen, groups
@@ -128,14 +147,13 @@ def score_model(
         on_step: called with the number of pictures that were just scored, for a progress bar.
 
     Raises:
-        UsageError: no such head or truth.
+        UsageError: no data is given, or there is no such head or truth.
         DataError: no picture has a truth for the model's heads, or names of the pictures repeat.
     """
-    place = row_by_id(samples.ids, source=asked.data.name)
+    data = asked.table().name
+    place = row_by_id(samples.ids, source=data)
     scored: list[Scored] = []
-    for found in predict_all(
-        session, samples, heads=asked.heads, truth=asked.truth, data=asked.data.name, on_step=on_step
-    ):
+    for found in predict_all(session, samples, heads=asked.heads, truth=asked.truth, data=data, on_step=on_step):
         rows = np.array([place[name] for name in found.ids.tolist()])
         grouped = replace(found, groups={name: values[rows] for name, values in groups.items()})
         scored += score_predictions(grouped, resamples=asked.resamples)

@@ -1,9 +1,12 @@
-"""How figures are worded for people who have never seen them."""
+"""How figures are worded for people who have never seen them: which ones lead, their names, values and intervals."""
 
 from html import escape
+from typing import TYPE_CHECKING
 
-from mien.evaluation.metrics import Estimate
 from mien.pages import Html
+
+if TYPE_CHECKING:  # `mien models show` words a card's figures without what measuring needs
+    from mien.evaluation.metrics import Estimate
 
 MEANINGS = {
     "accuracy": "share of pictures whose most probable answer is the right one",
@@ -47,12 +50,34 @@ MEANINGS = {
 }
 """What a stranger is told about each metric; the tuned ones share the words."""
 
+HEADLINES = {
+    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
+    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_sample_f1", "tuned_hamming_loss", "map"),
+    "gate": ("balanced_accuracy", "accuracy"),
+}
+"""The metrics that tell most of a head, by task: what a card or a training shows in a few lines."""
+
 TABLE_METRICS = {
     "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "nll", "ece"),
     "multi": ("tuned_macro_f1", "tuned_micro_f1", "map", "tuned_hamming_loss", "ranking_loss", "ece"),
     "gate": ("accuracy", "balanced_accuracy", "roc_auc", "precision", "recall", "ece"),
 }
-"""The metrics of a table with one row a head, by task."""
+"""The metrics of an evaluation's table with one row a head, by task; a missing one leaves its column out."""
+
+BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "ap")}
+"""The metrics of a table with one row a label, by task."""
+
+SHORT = {
+    "balanced_accuracy": "balanced",
+    "macro_f1": "F1",
+    "top3_accuracy": "top 3",
+    "roc_auc": "AUC",
+    "tuned_macro_f1": "macro F1",
+    "tuned_micro_f1": "micro F1",
+    "tuned_hamming_loss": "Hamming",
+    "ranking_loss": "ranking",
+}
+"""Names that leave room in a terminal of 80 columns."""
 
 NOT_SHARES = ("nll", "brier", "kappa", "ece", "cross_entropy", "divergence", "correlation", "cardinality", "area")
 
@@ -62,21 +87,26 @@ def is_share(name: str) -> bool:
     return not any(part in name for part in NOT_SHARES)
 
 
-def number(name: str, estimate: Estimate) -> str:
+def number(name: str, estimate: "Estimate") -> str:
     """Return the value as text."""
     return f"{estimate.value:.1%}" if is_share(name) else f"{estimate.value:.3f}"
 
 
-def percent(estimate: Estimate) -> str:
-    """Return the value in per cent."""
-    return f"{estimate.value:.1%}"
-
-
-def interval(estimate: Estimate, name: str = "accuracy") -> str:
+def interval(estimate: "Estimate", name: str = "accuracy") -> str:
     """Return the 95% interval as text, without saying so."""
     if is_share(name):
         return f"{100 * estimate.low:.1f}-{100 * estimate.high:.1f}%"
     return f"{estimate.low:.3f}-{estimate.high:.3f}"
+
+
+def with_interval(estimate: "Estimate", name: str = "accuracy") -> str:
+    """Return the value as text, with its 95% interval in brackets."""
+    return f"{number(name, estimate)} ({interval(estimate, name).removesuffix('%')})"
+
+
+def as_in_files(value: float, low: float, high: float) -> str:
+    """Return a value with its 95% interval as files hold them: a share is no per cent. For metrics by their keys."""
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def plain_name(name: str) -> str:
@@ -98,11 +128,16 @@ def plain_name(name: str) -> str:
     return text.replace("top2", "top 2").replace("top3", "top 3").replace("surest 80", "surest 80%") + tuned
 
 
+def short_name(name: str) -> str:
+    """Return the name of a metric as the heading of a narrow column."""
+    return SHORT.get(name, plain_name(name))
+
+
 def meaning(name: str) -> Html:
     """Return what a metric is, small."""
     return Html(f"<small>{escape(MEANINGS.get(name.removeprefix('tuned_'), ''))}</small>")
 
 
-def by_label(metrics: dict[str, Estimate], name: str) -> dict[str, Estimate]:
+def by_label(metrics: "dict[str, Estimate]", name: str) -> "dict[str, Estimate]":
     """Return a metric of each label, by label."""
     return {key.partition("/")[2]: each for key, each in metrics.items() if key.startswith(f"{name}/")}
