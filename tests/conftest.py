@@ -1,5 +1,6 @@
 import os
 import signal
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,12 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from mien.data.encoding import encode_png
-from mien.data.record import Record
+from mien.data.record import Record, TableMeta
 from mien.data.samples import Samples, read_samples
 from mien.data.table import open_table
+from mien.data.votes import VOTE_COLUMNS
 from mien.inference.image import read_picture
+from mien.labels import FER7
 from mien.model_card import FER2013_CROP
 
 REPOSITORY = Path(__file__).parent.parent
@@ -64,12 +67,18 @@ def drawn_samples() -> Samples:
     draw = np.random.default_rng(0)
     votes = draw.multinomial(10, [0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.03, 0.02], 64).astype(np.float32)
     votes[-4:] = np.nan
+    crops = draw.integers(0, 256, (64, 1, 48, 48), dtype=np.uint8)
+    codes = draw.integers(0, 7, 64)
     return Samples(
         ids=np.array([f"drawn{number:02d}" for number in range(64)]),
-        crops=draw.integers(0, 256, (64, 1, 48, 48), dtype=np.uint8),
-        fer7=draw.integers(0, 7, 64),
+        crops=crops,
+        fer7=codes,
         votes=votes,
         split=np.array(["Training"] * 48 + ["PublicTest"] * 16),
+        codes=codes,
+        present=np.zeros((64, 7), bool),
+        meta=TableMeta(FER7, license="", layout="drawn", votes=VOTE_COLUMNS),
+        asked=np.zeros(64, bool),
     )
 
 
@@ -80,8 +89,9 @@ def faces(shared: Path) -> tuple[Record, ...]:
     chosen: list[Record] = []
     table = open_table(shared / "data" / "fer2013.parquet")
     seen: set[bytes] = set()
-    for group in (0, 7, 8):
-        for record in table._group(group, None):
+    groups = list(islice(table.groups(), 9))
+    for group in (groups[0], *groups[7:]):
+        for record in group:
             left = wanted[record.split] - sum(other.split == record.split for other in chosen)
             if left > 0 and record.votes is not None and record.image not in seen:
                 seen.add(record.image)

@@ -94,7 +94,8 @@ def test_an_answer_that_would_be_wrong_too_often_is_unsure(run, drawn_samples, t
     _, network = export.load_network(run)
     right = export.torch_logits(network, drawn_samples.crops)["fer7"].argmax(axis=1)
     wrong = np.arange(len(right)) % 3 == 0
-    samples = replace(drawn_samples, fer7=np.where(wrong, (right + 1) % 7, right))
+    codes = np.where(wrong, (right + 1) % 7, right)
+    samples = replace(drawn_samples, fer7=codes, codes=codes)
     head = export.export_run(run.path, samples, tmp_path / "random.onnx").head("fer7")
     made = predict(Session(tmp_path / "random.onnx"), samples, head="fer7")
     assert head.unsure_error == pytest.approx(0.2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.data import duplicates
-from mien.data.duplicates import find_duplicates, fingerprints, near_repeated_in, training_rank
+from mien.data.duplicates import find_duplicates, fingerprints, near_repeated_in
 from mien.data.samples import read_samples
 from mien.inference.image import read_picture
 from mien.model_card import FER2013_CROP
@@ -117,11 +117,6 @@ def test_what_stays_is_of_the_test_split_and_the_first(pictures) -> None:
     splits = ["Training", "train", "PrivateTest", "validation", "PrivateTest", "Training", "Training"]
     assert found.repeats(splits, near=False) == {0, 1, 4}
     assert found.repeats(splits, near=True) == {0, 1, 4, 6}
-
-
-def test_ranks_of_splits() -> None:
-    splits = ["PrivateTest", "test", "PublicTest", "validation", "all", "Training", "train"]
-    assert [training_rank(split) for split in splits] == [0, 0, 1, 1, 2, 3, 3]
 
 
 def test_evaluation_can_leave_out_what_was_trained_on(faces, make_table) -> None:

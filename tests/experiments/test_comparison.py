@@ -32,6 +32,18 @@ def test_recipes_are_trained_once_and_compared(tmp_path, table, recipe_file):
     assert (tmp_path / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_wrong_with_the_last_is_told_before_the_first_is_trained(tmp_path, table, recipe_file):
+    files, runs = [recipe_file("one"), tmp_path / "no.toml"], tmp_path / "runs"
+    with pytest.raises(RecipeError, match=r"no\.toml: no such recipe"):
+        compare(files, table, runs=runs)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsError, match=r"empty: holds no finished run .*; `mien train` makes one"):
+        compare([files[0], tmp_path / "empty"], table, runs=runs)
+    with pytest.raises(UsageError, match=r"empty: is a run, which --set does not change"):
+        compare([files[0], tmp_path / "empty"], table, runs=runs, changes=["loop.epochs=1"])
+    assert not runs.exists()
+
+
 def test_scores_of_validation_and_test_are_told_apart(tmp_path, table, recipe_file):
     changes, runs = ["loop.epochs=1"], tmp_path / "runs"
     (tested,) = compare([recipe_file("tested")], table, runs=runs, changes=changes)

@@ -1,6 +1,7 @@
 import csv
 import shutil
-import time
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import openpyxl
@@ -27,6 +28,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_what_to_search_is_written_on_the_command_line(text, expected):
     assert parse_search(text) == expected
     assert parse_search(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"), [("augmentation.mixup=0..1", False), ("optimiser.rate=1..2", False), ("loop.batch=16..64", True)]
+)
+def test_between_whole_bounds_there_are_fractions_where_the_recipe_has_them(recipe_file, text, whole):
+    assert parse_search(text).fitting(read_recipe(recipe_file())).whole == whole
 
 
 @pytest.mark.parametrize(
@@ -82,14 +90,13 @@ def test_machines_that_begin_together_try_other_values(tmp_path, table, recipe_f
 
 
 @pytest.mark.filterwarnings("error::optuna.exceptions.ExperimentalWarning")
-def test_a_trial_that_was_killed_does_not_seem_to_run(tmp_path, table, recipe_file, monkeypatch):
-    monkeypatch.setattr("mien.experiments.sweep.HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("mien.experiments.sweep.GRACE_SECONDS", 1)
+def test_a_trial_that_was_killed_does_not_seem_to_run(tmp_path, table, recipe_file):
     searched, output = (parse_search("optimiser.rate=1e-3..1e-2"),), tmp_path / "sweep"
     study = sweep(recipe_file(), table, searched, output, trials=1, changes=["loop.epochs=1"])
     killed = study.ask()
     study._storage.record_heartbeat(killed._trial_id)
-    time.sleep(3)
+    with closing(sqlite3.connect(output / "sweep.db")) as database, database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = '2026-01-01 00:00:00.000000'")
     sweep(recipe_file(), table, searched, output, trials=2, changes=["loop.epochs=1"])
     rows = list(csv.DictReader((output / "trials.csv").open()))
     assert [row["state"] for row in rows] == ["complete", "fail", "complete"]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mien.data.record import TableMeta
-from mien.errors import DataError, RecipeError, TrainingError
+from mien.errors import DataError, RecipeError, TrainingError, WeightsError
 from mien.labels import FERPLUS10
 from mien.training import classroom, pupils
 from mien.training.classroom import Classroom, logits_of
@@ -29,7 +29,8 @@ def bright_or_dark(drawn_samples):
     crops[~below, :, :24] = 200
     votes = np.zeros((64, 10), np.float32)
     votes[below, 1], votes[~below, 3] = 10, 10
-    return replace(drawn_samples, crops=crops, fer7=np.where(below, 3, 4), votes=votes)
+    codes = np.where(below, 3, 4)
+    return replace(drawn_samples, crops=crops, fer7=codes, codes=codes, votes=votes)
 
 
 def test_networks_of_two_recipes_learn_from_the_same_batches(small_recipe, bright_or_dark):
@@ -166,9 +167,13 @@ def test_a_checkpoint_of_something_else_is_an_error(small_recipe, drawn_samples,
     del state["pictures"]  # as an earlier version wrote it
     torch.save(state, keep)
     assert others.learn(epochs=1, keep=keep) == 1
-    for damaged in (keep.read_bytes()[:1000], b"no checkpoint", b""):
+    state_bytes = keep.read_bytes()
+    torch.save({"state_dict": {}}, keep)  # such as a run's
+    with pytest.raises(RecipeError, match=r"a\.ckpt: is the checkpoint of other recipes or pictures"):
+        others.learn(epochs=1, keep=keep)
+    for damaged in (state_bytes[:1000], b"no checkpoint", b""):
         keep.write_bytes(damaged)
-        with pytest.raises(RecipeError, match=r"a\.ckpt: is no checkpoint that can be read; delete it"):
+        with pytest.raises(WeightsError, match=r"a\.ckpt: is no checkpoint that can be read \(damaged\); delete it"):
             other.learn(epochs=1, keep=keep)
 
 

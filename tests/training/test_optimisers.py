@@ -32,6 +32,8 @@ def test_a_cosine_rises_for_its_warm_up_and_falls_to_nothing():
 
 
 def test_a_constant_rate_stays_after_its_warm_up():
+    within_a_step = rates(Optimiser(rate=0.4, schedule="constant", warmup_epochs=0.625), steps=4, epochs=1)
+    assert within_a_step == pytest.approx([0.16, 0.32, 0.4, 0.4])
     found = rates(Optimiser(rate=0.4, schedule="constant", warmup_epochs=1), steps=4, epochs=3)
     assert found == pytest.approx([0.1, 0.2, 0.3] + [0.4] * 9)
 

@@ -19,7 +19,8 @@ def recipe(**heads):
 
 def with_meta(samples, labels, codes, present=None, present_set=None):
     meta = TableMeta(label_set=labels, license="", layout="x", present_set=present_set)
-    asked = None if present is None else np.arange(len(samples)) >= 8
+    asked = np.full(len(samples), present is not None) & (np.arange(len(samples)) >= 8)
+    present = np.zeros((len(samples), len(meta.multi_set)), bool) if present is None else present
     return replace(samples, codes=codes, present=present, meta=meta, asked=asked)
 
 

@@ -12,7 +12,7 @@ from mien.errors import OutputError, RecipeError, WeightsError
 from mien.inference.scores import score_crops
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
-from mien.labels import FERPLUS10
+from mien.labels import FER7, FERPLUS10
 from mien.training.recipe import Recipe
 from mien.training.targets import Target, Targets, targets_of
 from mien.training.teaching import TeacherModels, ask, blended, kept_answers
@@ -20,12 +20,14 @@ from mien.training.teaching import TeacherModels, ask, blended, kept_answers
 CROPS = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
 
 
-def pictures(crops=CROPS, meta=None):
+def pictures(crops=CROPS, labels=FER7):
     count = len(crops)
     votes = np.tile(np.array([10] + [0] * 9, np.float32), (count, 1))
     codes = np.zeros(count, np.int64)
     split = np.array(["Training"] * count)
-    return Samples(np.arange(count).astype(str), crops, codes, votes, split, codes if meta else None, None, meta)
+    present, asked = np.zeros((count, len(labels)), bool), np.zeros(count, bool)
+    meta = TableMeta(labels, license="", layout="x")
+    return Samples(np.arange(count).astype(str), crops, codes, votes, split, codes, present, meta, asked)
 
 
 def recipe(of=("fer7",), **teacher):
@@ -143,8 +145,7 @@ def test_teachers_teach_the_heads_that_are_named():
 
 
 def test_pictures_that_teach_none_of_the_heads_are_not_looked_at(monkeypatch):
-    meta = TableMeta(FERPLUS10, license="", layout="x")
-    samples = pictures(meta=meta)
+    samples = pictures(labels=FERPLUS10)
     samples.codes[:4] = FERPLUS10.index("not_face")
     seen = []
     logits = Session.logits

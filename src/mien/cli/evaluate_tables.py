@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mien.evaluation.wording import SHORT as SHORT  # mien.cli.experiments looks for it here
-
 if TYPE_CHECKING:
     from mien.evaluation.comparison import Comparison
     from mien.evaluation.summary import Scored

@@ -37,11 +37,12 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from mien.cli.evaluate_tables import SHORT
-    from mien.evaluation.wording import plain_name
+    from mien.evaluation.wording import short_name
     from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
+    from mien.files import check_writable
 
+    check_writable(output / "comparison.csv")
     with interruption_in_words("the same command goes on"):
         rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
     write_comparison(rows, output)
@@ -50,7 +51,7 @@ def compare(
     # The first two make room, so that no value loses a digit.
     table.add_column("model", overflow="fold", min_width=min(max(len(row.name) for row in rows), LONGEST_NAME))
     table.add_column("scored on", overflow="fold", min_width=8)
-    for heading in (*(SHORT.get(metric, plain_name(metric)) for metric in metrics), "size", "work", "ms"):
+    for heading in (*(short_name(metric) for metric in metrics), "size", "work", "ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]

@@ -21,11 +21,6 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe, such as loop.epochs=3."),
 ]
-HEADLINES = {
-    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy", "ece"),
-    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_sample_f1", "tuned_hamming_loss", "map"),
-    "gate": ("balanced_accuracy", "accuracy"),
-}
 
 
 def train(
@@ -139,7 +134,7 @@ def print_scores(scores: list["Score"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mien.evaluation.wording import number, plain_name
+    from mien.evaluation.wording import HEADLINES, number, plain_name, with_interval
 
     rows: dict[tuple[str, str], list[Score]] = {}
     for score in scores:
@@ -150,8 +145,7 @@ def print_scores(scores: list["Score"]) -> None:
     for (role, head), found in rows.items():
         by_name = {score.metric: score.estimate for score in found}
         shown = next(names for names in HEADLINES.values() if by_name.keys() >= set(names))
-        main = by_name[shown[0]]
-        words = [f"{plain_name(shown[0])} {main.value:.1%} ({100 * main.low:.1f}-{100 * main.high:.1f})"]
+        words = [f"{plain_name(shown[0])} {with_interval(by_name[shown[0]], shown[0])}"]
         words += [f"{plain_name(name)} {number(name, by_name[name])}" for name in shown[1:]]
         table.add_row(role, head, found[0].truth, str(found[0].n), ", ".join(words))
     Console().print(table)

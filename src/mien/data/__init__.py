@@ -14,7 +14,7 @@ from mien.data.preparation import Preparation, prepare
 from mien.data.problems import Problem, Problems
 from mien.data.record import Record, Scaling, TableMeta
 from mien.data.rewriting import merge_tables, split_by_duplicates, split_by_picture, split_by_subject, write_splits
-from mien.data.samples import Samples, iterate_samples, read_samples, repeated_in
+from mien.data.samples import Samples, iterate_samples, read_samples
 from mien.data.sources import LAYOUTS, Layout, layout
 from mien.data.sources.source import Source, SourceOptions
 from mien.data.table import Table, open_table
@@ -44,7 +44,6 @@ __all__ = [
     "open_table",
     "prepare",
     "read_samples",
-    "repeated_in",
     "split_by_duplicates",
     "split_by_picture",
     "split_by_subject",

@@ -8,9 +8,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.data.duplicates import Duplicates, find_duplicates, fingerprints, training_rank
+from mien.data.duplicates import Duplicates, find_duplicates, fingerprints
 from mien.data.progress import Track, silent
 from mien.data.record import Record
+from mien.data.split_names import training_rank
 from mien.data.splits import shared_subjects
 from mien.data.table import Table
 from mien.errors import DataError, PictureError

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mien.errors import DataError, import_extra
+from mien.data.parquet import pyarrow
+from mien.errors import DataError
 
 PICTURE = "a struct of bytes (binary, the encoded picture) and path (text)"
 TEXT = "text"
@@ -11,6 +12,7 @@ WHOLE_NUMBERS = "whole numbers"
 
 BINARY_TYPES = ("binary", "large_binary", "binary_view")
 TEXT_TYPES = ("string", "large_string", "string_view")
+"""An image folder's metadata.csv gives the second."""
 
 
 def check_columns(schema: Any, needed: Mapping[str, str | None], *, file: str) -> None:
@@ -39,7 +41,7 @@ def check_columns(schema: Any, needed: Mapping[str, str | None], *, file: str) -
 
 
 def _holds(found: Any, kind: str) -> bool:
-    types = import_extra("pyarrow.types", extra="parquet", purpose="reading a Parquet table")
+    types = pyarrow("pyarrow.types")
     if kind == WHOLE_NUMBERS:
         return bool(types.is_integer(found))
     if kind == TEXT:

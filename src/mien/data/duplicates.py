@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mien.data.progress import Track, silent
 from mien.data.samples import Samples
+from mien.data.split_names import training_rank
 
 MAX_BITS = 12
 """Two hashes are alike when at most so many of their 64 bits differ."""
@@ -177,8 +178,7 @@ def join_near(prints: Fingerprints, among: NDArray[np.int64], groups: "_Groups",
 def near_repeated_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
     """Return a mask over `samples`: true where the picture, or a near duplicate of it, stands in `others`.
 
-    Evaluation leaves such pictures out when `others` is what the model was trained on; `repeated_in` of
-    `mien.data.samples` finds exact duplicates only.
+    Evaluation leaves such pictures out when `others` is what the model was trained on.
     """
     both = [crop.transpose(1, 2, 0) for part in (samples, others) for crop in part.crops]
     groups = find_duplicates(fingerprints(crop[:, :, 0] if crop.shape[2] == 1 else crop for crop in both)).near
@@ -228,11 +228,3 @@ class _Groups:
         for member in range(len(self._parent)):
             members[self.root(member)].append(member)
         return [tuple(group) for group in members.values() if len(group) > 1]
-
-
-def training_rank(split: str) -> int:
-    """Return how close to training a split is by its name: 0 for a test split, 3 for training."""
-    name = split.casefold()
-    if name.startswith("train"):
-        return 3
-    return {"privatetest": 0, "test": 0, "publictest": 1, "validation": 1}.get(name, 2)

@@ -8,9 +8,10 @@ Source: Goodfellow et al. 2013, "Challenges in Representation Learning" (arXiv:1
 from typing import Any
 
 from mien.data.column_types import PICTURE, TEXT, WHOLE_NUMBERS
+from mien.data.parquet import pyarrow
 from mien.data.record import TableMeta
 from mien.data.votes import VOTE_COLUMNS
-from mien.errors import DataError, import_extra
+from mien.errors import DataError
 from mien.labels import FER7
 
 COLUMNS = {
@@ -20,8 +21,6 @@ COLUMNS = {
     **dict.fromkeys((f"votes_{name}" for name in VOTE_COLUMNS), None),
 }
 """The columns of the file, and what some must hold."""
-
-SPLITS = ("Training", "PublicTest", "PrivateTest")
 
 LICENSE = "not stated by the authors of FER-2013 (Kaggle challenge of ICML 2013); FER+ votes: MIT"
 
@@ -38,7 +37,7 @@ def renamed(table: Any, file: str) -> Any:
     Raises:
         DataError: a label is missing or out of range.
     """
-    arrow = import_extra("pyarrow", extra="parquet", purpose="reading a Parquet table")
+    arrow = pyarrow()
     codes = table["emotion"].to_pylist()
     if wrong := [code for code in codes if code is None or not 0 <= code < len(FER7)]:
         raise DataError(

@@ -1,9 +1,10 @@
 """Labelled faces in memory, ready for a network: what every table becomes."""
 
 import hashlib
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,10 @@ class Samples:
         fer7: (n,) int64, index into `mien.labels.FER7`; `mien.data.votes.MISSING` for other labels and for none.
         votes: (n, 10) float32, counts in the order of `mien.data.votes.VOTE_COLUMNS`; NaN rows where there are none.
         split: (n,) names of the splits.
-        codes: (n,) int64, index into the table's own label set, `MISSING` where there is no label; None where the
-            samples come from no table.
+        codes: (n,) int64, index into the table's own label set, `MISSING` where there is no label.
         present: (n, labels) bool, every label that applies, in the order of the table's label set for several labels;
-            rows of False where nobody asked, see `asked`. None where the samples come from no table.
-        meta: what the table says about itself, None where the samples come from no table.
+            rows of False where nobody asked, see `asked`.
+        meta: what the table says about itself.
         asked: (n,) bool, whether somebody said which labels apply, if only that none does; goes with `present`.
     """
 
@@ -41,31 +41,28 @@ class Samples:
     fer7: NDArray[np.int64]
     votes: NDArray[np.float32]
     split: NDArray[np.str_]
-    codes: NDArray[np.int64] | None = None
-    present: NDArray[np.bool_] | None = None
-    meta: TableMeta | None = None
-    asked: NDArray[np.bool_] | None = None
+    codes: NDArray[np.int64]
+    present: NDArray[np.bool_]
+    meta: TableMeta
+    asked: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
         """Return the samples at these positions, or where a mask is true."""
-        return Samples(
-            self.ids[index],
-            self.crops[index],
-            self.fer7[index],
-            self.votes[index],
-            self.split[index],
-            None if self.codes is None else self.codes[index],
-            None if self.present is None else self.present[index],
-            self.meta,
-            None if self.asked is None else self.asked[index],
-        )
+        return replace(self, **{name: values[index] for name, values in self._columns().items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence["Samples"]) -> "Samples":
+        """Return parts of one table, at least one, as a whole."""
+        columns = [part._columns() for part in parts]
+        whole: dict[str, Any] = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+        return replace(parts[0], **whole)
 
     def digest_of_names(self) -> str:
-        """Return the SHA-256 of the names of the pictures, in their order, as 64 hexadecimal digits."""
-        return hashlib.sha256("\0".join(self.ids.tolist()).encode("utf-8", "surrogatepass")).hexdigest()
+        """Return `digest_of_names` of the pictures."""
+        return digest_of_names(self.ids.tolist())
 
     def face_codes(self) -> NDArray[np.int64] | None:
         """Return which pictures are faces: 1 a face, 0 something else, `mien.data.votes.MISSING` where that is open.
@@ -78,8 +75,6 @@ class Samples:
         Returns:
             (n,) int64; None where the table's labels do not tell.
         """
-        if self.codes is None or self.meta is None:
-            return None
         labels = self.meta.label_set
         if labels == FACE2:
             return np.where(self.codes == MISSING, MISSING, self.codes == FACE2.index("face")).astype(np.int64)
@@ -103,6 +98,14 @@ class Samples:
             raise DataError(f"no pictures of split {name!r}: there are {', '.join(sorted(set(self.split.tolist())))}")
         return self.take(chosen)
 
+    def _columns(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "meta"}
+
+
+def digest_of_names(names: Sequence[str]) -> str:
+    """Return the SHA-256 of names of pictures, in their order, as 64 hexadecimal digits."""
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()
+
 
 def read_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None = None) -> Samples:
     """Read a canonical table, or FER-2013's Parquet file, into memory.
@@ -121,17 +124,7 @@ def read_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None =
     if not parts:
         there = ", ".join(open_table(path).split_counts()) or "no rows"
         raise DataError(f"{path}: has no pictures of split {', '.join(splits or ())}: there are {there}")
-    return Samples(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.crops for part in parts]),
-        np.concatenate([part.fer7 for part in parts]),
-        np.concatenate([part.votes for part in parts]),
-        np.concatenate([part.split for part in parts]),
-        np.concatenate([part.codes for part in parts if part.codes is not None]),
-        np.concatenate([part.present for part in parts if part.present is not None]),
-        parts[0].meta,
-        np.concatenate([part.asked for part in parts if part.asked is not None]),
-    )
+    return Samples.joined(parts)
 
 
 def iterate_samples(path: Path, *, spec: CropSpec, splits: Collection[str] | None = None) -> Iterator[Samples]:
@@ -178,12 +171,6 @@ def samples_of(records: list[Record], table: Table, spec: CropSpec) -> Samples:
         meta=meta,
         asked=np.array([record.labels is not None for record in records], bool),
     )
-
-
-def repeated_in(samples: Samples, others: Samples) -> NDArray[np.bool_]:
-    """Return a mask over `samples`: true where a picture with the very same pixels stands in `others`."""
-    known = {crop.tobytes() for crop in others.crops}
-    return np.array([crop.tobytes() in known for crop in samples.crops], bool)
 
 
 def _codes(records: list[Record], labels: LabelSet) -> NDArray[np.int64]:

@@ -13,15 +13,16 @@ to a table, its label set and its licence stand in the file's metadata (`TableMe
 group by row group, so it may be larger than memory.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mien.data import fer2013_columns
 from mien.data.column_types import PICTURE, TEXT, check_columns
+from mien.data.parquet import damaged, open_parquet
 from mien.data.record import Record, TableMeta, row_name
-from mien.errors import DataError, import_extra
+from mien.errors import DataError
 
 META_KEY = b"mien"
 VOTE_PREFIX = "votes_"
@@ -75,7 +76,9 @@ class Table:
             DataError: the table is damaged, or a row has no split.
         """
         columns = ["emotion", "usage"] if self.is_fer2013 else ["label", "split", "subject"]
-        table = self._named(self._checked(lambda: self.file.read(columns=columns)))
+        with damaged(self.path):
+            content = self.file.read(columns=columns)
+        table = self._named(content)
         return list(zip(*(table[name].to_pylist() for name in ("label", "split", "subject")), strict=True))
 
     def split_counts(self) -> dict[str, int]:
@@ -89,7 +92,9 @@ class Table:
         metadata = self.file.metadata
         first = sum(metadata.row_group(earlier).num_rows for earlier in range(number))
         rows: Sequence[int] = range(first, first + metadata.row_group(number).num_rows)
-        table = self._named(self._checked(lambda: self.file.read_row_group(number)), first=first)
+        with damaged(self.path):
+            content = self.file.read_row_group(number)
+        table = self._named(content, first=first)
         if splits is not None:
             keep = [index for index, split in enumerate(table["split"].to_pylist()) if split in splits]
             if not keep:
@@ -131,14 +136,6 @@ class Table:
             )
         return table
 
-    def _checked(self, read: Callable[[], Any]) -> Any:
-        try:
-            return read()
-        except Exception as error:  # pyarrow's errors have no common base
-            raise DataError(
-                f"{self.path}: is damaged ({error}); copy it again, or prepare it again with `mien data prepare`"
-            ) from error
-
 
 def open_table(path: Path) -> Table:
     """Open a canonical table, or FER-2013 with its own columns (see `mien.data.fer2013_columns`).
@@ -147,16 +144,9 @@ def open_table(path: Path) -> Table:
         DataError: no such file, not Parquet, a column is missing or of another type, or its metadata is not mien's.
         MissingExtraError: pyarrow is not installed.
     """
-    parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="reading a Parquet table")
     if not path.is_file():
         raise DataError(f"{path}: no such file; make a table with `mien data prepare`")
-    try:
-        # Without the checksums a flipped byte within a picture or a label would go unseen.
-        file = parquet.ParquetFile(path, page_checksum_verification=True)
-    except Exception as error:  # pyarrow's errors have no common base
-        raise DataError(
-            f"{path}: is not a Parquet file ({error}); make a table of it with `mien data prepare`"
-        ) from error
+    file = open_parquet(path, "make a table of it with `mien data prepare`")
     names = file.schema_arrow.names
     metadata = file.schema_arrow.metadata or {}
     if META_KEY in metadata:

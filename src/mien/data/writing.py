@@ -6,9 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mien.data.parquet import pyarrow
 from mien.data.record import Record, TableMeta
 from mien.data.table import META_KEY, VOTE_PREFIX, check_labels
-from mien.errors import import_extra
 from mien.files import written_whole
 
 GROUP_ROWS = 2048
@@ -45,7 +45,7 @@ class TableWriter:
         Raises:
             OutputError: it exists, or cannot be written.
         """
-        parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="writing a Parquet table")
+        parquet = pyarrow("pyarrow.parquet")
         partial = self._file.__enter__()
         try:
             self._writer = parquet.ParquetWriter(
@@ -88,7 +88,7 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self._buffer:
-            arrow = import_extra("pyarrow", extra="parquet", purpose="writing a Parquet table")
+            arrow = pyarrow()
             columns = columns_of(self._buffer, self.meta)
             self._writer.write_table(arrow.table(columns, schema=self._writer.schema))
         self._buffer, self._bytes = [], 0
@@ -123,7 +123,7 @@ def write_table(
 
 def schema(meta: TableMeta) -> Any:
     """Return the Arrow schema of a table, with the metadata that `datasets` and mien read."""
-    arrow = import_extra("pyarrow", extra="parquet", purpose="a Parquet table")
+    arrow = pyarrow()
     fields = {
         "image": arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())]),
         "label": arrow.string(),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.data.samples import Samples, read_samples
+from mien.data.split_names import is_training
 from mien.data.table import open_table
 from mien.errors import DataError, UsageError, unknown_name
 from mien.evaluation.audit import check_columns
@@ -26,8 +27,6 @@ from mien.inference.session import Session
 from mien.model_card import Task
 from mien.provenance import facts
 
-TRAINING = ("Training", "train")
-"""How the split is called that models were trained on: FER-2013's own name, and everybody else's."""
 DEFAULT_SPLIT = "PublicTest"
 """The split of the data that is evaluated where none is named."""
 DIGITS = 6
@@ -118,7 +117,7 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
         row_by_id(chosen.ids, source=str(path))
         return chosen, {}
     checked_columns(table, asked.columns)
-    training = [name for name in TRAINING if name in splits and name != split and split not in TRAINING]
+    training = [] if is_training(split) else [name for name in splits if is_training(name)]
     samples = read_samples(path, spec=session.card.crop, splits={split, *training})
     chosen = samples.of_split(split)
     row_by_id(chosen.ids, source=str(path))

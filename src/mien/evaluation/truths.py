@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mien.data.samples import Samples
 from mien.data.votes import MISSING, VOTE_COLUMNS, majority, multilabel, plurality
 from mien.errors import DataError, unknown_name
-from mien.labels import FACE2, FER7, FERPLUS8, LabelSet
+from mien.labels import FACE2, FERPLUS8, LabelSet
 from mien.model_card import Head
 
 TRUTHS = ("label", "labels", "arg-max", "majority", "3 votes")
@@ -83,19 +83,17 @@ def _single(head: Head, samples: Samples) -> list[Truth]:
     if set(head.labels) == set(FERPLUS8.labels):
         for name, rule in (("arg-max", plurality), ("majority", majority)):
             found.append(_coded(name, rule(samples.votes), FERPLUS8, head))
-    for codes, labels in _coded_labels(samples):
-        if set(head.labels) <= set(labels.labels):
-            found.append(_coded("label", codes, labels, head))
-            break
+    own = samples.meta.label_set
+    if set(head.labels) <= set(own.labels):
+        found.append(_coded("label", samples.codes, own, head))
     return found
 
 
 def _multi(head: Head, samples: Samples) -> list[Truth]:
     found = []
-    if samples.present is not None and samples.asked is not None and samples.meta is not None:
-        own = samples.meta.multi_set
-        if set(head.labels) <= set(own.labels):
-            found.append(Truth("labels", _columns(samples.present, own, head), samples.asked))
+    own = samples.meta.multi_set
+    if set(head.labels) <= set(own.labels):
+        found.append(Truth("labels", _columns(samples.present, own, head), samples.asked))
     if set(head.labels) <= set(FERPLUS8.labels):
         present = multilabel(samples.votes)
         found.append(Truth("3 votes", _columns(present, FERPLUS8, head), ~np.isnan(samples.votes[:, 0])))
@@ -110,12 +108,6 @@ def _gate(head: Head, samples: Samples) -> list[Truth]:
     return [Truth("label", targets, codes != MISSING)]
 
 
-def _coded_labels(samples: Samples) -> list[tuple[NDArray[np.int64], LabelSet]]:
-    if samples.codes is not None and samples.meta is not None:
-        return [(samples.codes, samples.meta.label_set)]
-    return [(samples.fer7, FER7)]
-
-
 def _coded(name: str, codes: NDArray[np.int64], labels: LabelSet, head: Head) -> Truth:
     place = [head.labels.index(label) if label in head.labels else MISSING for label in labels.labels]
     # The last entry is what the code MISSING, which is -1, looks up.
@@ -128,7 +120,7 @@ def _columns(present: NDArray[np.bool_], labels: LabelSet, head: Head) -> NDArra
 
 
 def _what_is_there(head: Head, samples: Samples) -> str:
-    ((_, labels),) = _coded_labels(samples)
+    labels = samples.meta.label_set
     lacking = [label for label in head.labels if label not in labels.labels]
     votes = "votes of FER+" if not np.isnan(samples.votes).all() else f"no votes ({len(VOTE_COLUMNS)} columns of FER+)"
     told = f"the data's label set is {labels.name} ({', '.join(labels.labels)}), with {votes}"

@@ -1,16 +1,15 @@
 """Several recipes beside each other: one table, one plot."""
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mien.errors import RecipeError, UsageError, WeightsError
 from mien.evaluation.metrics import Estimate
-from mien.evaluation.plots import save_figure
+from mien.evaluation.plots import lighten, new_figure, save_figure
 from mien.experiments.finishing import Score, read_scores
 from mien.experiments.roles import digests_of_roles
 from mien.experiments.size import latency_ms, network_size
@@ -19,6 +18,7 @@ from mien.files import written_whole
 from mien.inference.session import Session
 from mien.provenance import facts
 from mien.training.networks.building import load_network
+from mien.training.recipe import Recipe
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import known_pictures
@@ -70,7 +70,6 @@ def compare(
     *,
     runs: Path = Path("runs"),
     changes: Sequence[str] = (),
-    on_step: Callable[[], None] = lambda: None,
 ) -> list[Compared]:
     """Train the recipes that have no finished run, and measure all of them.
 
@@ -79,18 +78,19 @@ def compare(
         data: the pictures; may be None where every run is finished. Where not, finished runs must be of them too.
         runs: folder of the runs; each is called as its recipe's name.
         changes: values that take the place of the recipes', see `mien.training.recipe_files.read_recipe`.
-        on_step: called after each recipe, for a progress bar.
 
     Raises:
         WeightsError: a folder holds no finished run, or one that was ended before it was scored.
         RecipeError: a finished run has other pictures than `data`.
-        UsageError: a recipe lies where the run's own is written.
+        UsageError: a recipe lies where the run's own is written, or a finished run is given with changes.
         MienError: see `mien.experiments.training_run.run_recipe`.
     """
+    planned = [_planned(path, data, runs, changes) for path in recipes]  # what is wrong is told before the long work
     rows = []
-    for path in recipes:
-        rows.append(_row(_checked(_finished(path, data, runs, changes), data)))
-        on_step()
+    for folder, recipe in planned:
+        if recipe is not None and data is not None:
+            run_recipe(recipe, data, folder.path, resume=True)
+        rows.append(_row(folder))
     return rows
 
 
@@ -121,8 +121,7 @@ def comparison_figure(rows: Sequence[Compared]) -> Figure:
 
     Each point is labelled with its model and with what it was scored on, test or validation.
     """
-    figure = Figure(figsize=(8, 5), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8, 5)
     axes = figure.subplots()
     largest = max(row.parameters for row in rows)
     for row in rows:
@@ -139,8 +138,7 @@ def comparison_figure(rows: Sequence[Compared]) -> Figure:
     axes.set_ylabel(f"{' or '.join(sorted({main_metric(row) for row in rows}))}, with 95 % interval")
     axes.set_title("upper left is better; the area is the number of parameters", fontsize=10)
     axes.margins(x=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
+    lighten(axes)
     return figure
 
 
@@ -149,23 +147,31 @@ def main_metric(row: Compared) -> str:
     return "accuracy" if "accuracy" in row.metrics else "tuned_macro_f1"
 
 
-def _finished(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> RunFolder:
+def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> tuple[RunFolder, Recipe | None]:
+    # The folder of the run, and the recipe where it is still to be trained.
     if path.is_dir():
-        return RunFolder(path)
+        if changes:
+            raise UsageError(f"{path}: is a run, which --set does not change; give a recipe to train another")
+        return _checked(RunFolder(path), data), None
     recipe = read_recipe(path, changes)
     folder = RunFolder(runs / recipe.name)
     if folder.scores.is_file() and read_recipe(folder.recipe) == recipe:
-        return folder
+        return _checked(folder, data), None
     if data is None:
         raise UsageError(
             f"{path}: {folder.path} holds no finished run of it; give the pictures with --data to train it"
         )
     folder.check_spares(path)
-    run_recipe(recipe, data, folder.path, resume=True)
-    return folder
+    return folder, recipe
 
 
 def _checked(folder: RunFolder, data: Path | None) -> RunFolder:
+    folder.check_finished()
+    if not folder.scores.is_file():  # written last
+        raise WeightsError(
+            f"{folder.path}: was ended before it was scored ({folder.scores.name} is missing); go on with "
+            "`mien train --resume`"
+        )
     known = known_pictures(folder)
     if data is None or not known:
         return folder
@@ -181,11 +187,6 @@ def _checked(folder: RunFolder, data: Path | None) -> RunFolder:
 
 def _row(folder: RunFolder) -> Compared:
     recipe, network = load_network(folder)
-    if not folder.scores.is_file():  # written last
-        raise WeightsError(
-            f"{folder.path}: was ended before it was scored ({folder.scores.name} is missing); go on with "
-            "`mien train --resume`"
-        )
     session = Session(folder.model, threads=1)
     scores = read_scores(folder.scores)
     role = "test" if any(score.role == "test" for score in scores) else "validation"

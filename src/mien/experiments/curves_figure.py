@@ -2,10 +2,10 @@
 
 import textwrap
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mien.evaluation.plots import lighten, new_figure
 from mien.training.curves import Curves
 
 TRAIN, VALIDATION, MARK = "#7a869a", "#0b6e99", "#c0392b"
@@ -22,8 +22,7 @@ def curves_figure(curves: Curves, *, title: str) -> Figure:
         title: name of the run.
     """
     panels = ["loss", *curves.heads]
-    figure = Figure(figsize=(4.4 * len(panels), 4.2), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(4.4 * len(panels), 4.2)
     figure.suptitle(title, fontweight="bold")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for split, color in (("train", TRAIN), ("validation", VALIDATION)):
@@ -36,8 +35,7 @@ def curves_figure(curves: Curves, *, title: str) -> Figure:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title("loss" if panel == "loss" else f"score of {panel}")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
+        lighten(axes)
     figure.axes[0].legend(frameon=False)
     figure.supxlabel("\n".join(textwrap.wrap(curves.in_words(), 48 * len(panels))), fontsize=9)
     return figure

@@ -9,15 +9,15 @@ RUN/curves.png                       losses and scores by epoch, with the point 
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import track
 
 from mien.data.samples import Samples
-from mien.evaluation.metrics import Estimate, measure
+from mien.evaluation.metrics import Estimate, confusion, measure
 from mien.evaluation.plots import confusion_figure, save_figure
 from mien.evaluation.predictions import Predictions, predict
 from mien.evaluation.predictions_file import write_predictions
@@ -57,7 +57,6 @@ def finish_run(
     roles: Mapping[str, Samples],
     *,
     data: Path,
-    on_step: Callable[[], None] = lambda: None,
 ) -> list[Score]:
     """Export a trained run and score the exported file; what is there already is made again.
 
@@ -65,7 +64,6 @@ def finish_run(
         folder: of a run whose training has ended.
         roles: the samples by ``"validation"`` and, where there are any, ``"test"``.
         data: the table, for the record.
-        on_step: called after each part of the work, for a progress bar.
 
     Returns:
         Every metric of every head.
@@ -78,33 +76,27 @@ def finish_run(
     """
     tested = digests_of({role: samples for role, samples in roles.items() if role == "test"})
     check_pictures(folder, tested)
-    card = export_run(folder.path, roles["validation"], folder.model)
+    console = Console(stderr=True)
+    with console.status("exporting the model"):
+        card = export_run(folder.path, roles["validation"], folder.model)
     with written_whole(folder.card) as temporary:
         temporary.write_text(card.to_json() + "\n", encoding="utf-8")
-    on_step()
     if folder.curves.is_file():  # an ensemble has none
         save_figure(curves_figure(read_curves(folder.curves), title=card.name), folder.path / "curves.png")
     session = Session(folder.model)
     scores: list[Score] = []
-    for role, head in ((role, head.name) for role in ("validation", "test") if role in roles for head in card.heads):
+    parts = [(role, head.name) for role in ("validation", "test") if role in roles for head in card.heads]
+    for role, head in track(parts, "scoring", console=console, transient=True, disable=not console.is_terminal):
         found = predict(session, roles[role], head=head, data=data.name)
         write_predictions(found, folder.predictions(role, head))
         scores += _scores(found, role)
         if found.task == "single":
             title = f"{card.name}, {role} ({len(found)} pictures)"
-            save_figure(confusion_of(found, title=title), folder.path / f"confusion-{role}-{head}.png")
-        on_step()
+            figure = confusion_figure(confusion(found), found.labels, title=title)
+            save_figure(figure, folder.path / f"confusion-{role}-{head}.png")
     keep_pictures(folder, tested)
     write_scores(scores, folder.scores, model=card.name, sha256=card.sha256, data=data.name)
     return scores
-
-
-def confusion_of(found: Predictions, *, title: str) -> Figure:
-    """Return the picture of a confusion matrix of predictions of one label."""
-    count = len(found.labels)
-    pairs = found.targets.astype(np.int64) * count + found.scores.argmax(axis=1)
-    counts = np.bincount(pairs, minlength=count * count).reshape(count, count)
-    return confusion_figure(counts, found.labels, title=title)
 
 
 def write_scores(scores: list[Score], path: Path, *, model: str, sha256: str, data: str) -> None:

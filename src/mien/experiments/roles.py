@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mien.data.samples import Samples, read_samples
+from mien.data.samples import Samples, digest_of_names, read_samples
 from mien.data.table import open_table
 from mien.errors import DataError
 from mien.evaluation.truths import truth_of
 from mien.model_card import Head
 from mien.training.recipe import Recipe
-from mien.training.run_pictures import digests_of
 from mien.training.targets import targets_of
 
 ROLES = ("training", "validation", "test")
@@ -42,11 +42,11 @@ def digests_of_roles(recipe: Recipe, path: Path) -> dict[str, str]:
         DataError: see `read_roles`.
     """
     wanted = _splits(recipe, path)
-    rows = [(record.path, record.split) for record in open_table(path).records(splits=wanted.values())]
-    ids, splits = (np.array(column, np.str_) for column in zip(*rows, strict=True))
-    none = np.empty((len(ids), 0))
-    named = Samples(ids, none.astype(np.uint8), np.zeros(len(ids), np.int64), none.astype(np.float32), splits)
-    return digests_of({role: _limited(named.of_split(name), recipe) for role, name in wanted.items()})
+    names: dict[str, list[str]] = {name: [] for name in wanted.values()}
+    for record in open_table(path).records(splits=names):
+        names[record.split].append(record.path)
+    drawn = {name: [those[place] for place in _drawn(len(those), recipe)] for name, those in names.items()}
+    return {role: digest_of_names(drawn[name]) for role, name in wanted.items()}
 
 
 def check_answers(recipe: Recipe, roles: Mapping[str, Samples]) -> None:
@@ -86,8 +86,12 @@ def _splits(recipe: Recipe, path: Path) -> dict[str, str]:
 
 
 def _limited(samples: Samples, recipe: Recipe) -> Samples:
+    drawn = _drawn(len(samples), recipe)
+    return samples if len(drawn) == len(samples) else samples.take(drawn)
+
+
+def _drawn(count: int, recipe: Recipe) -> NDArray[np.int64]:
     limit = recipe.data.limit
-    if not 0 < limit < len(samples):
-        return samples
-    chosen = np.random.default_rng(recipe.seed).choice(len(samples), limit, replace=False)
-    return samples.take(np.sort(chosen))
+    if not 0 < limit < count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(recipe.seed).choice(count, limit, replace=False))

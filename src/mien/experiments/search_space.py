@@ -1,7 +1,7 @@
 """Which values a sweep tries for which keys of a recipe."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna import Trial
@@ -36,6 +36,13 @@ class Searched:
             return f"{self.key}={'|'.join(self.choices)}"
         low, high = (int(value) if self.whole else value for value in (self.low, self.high))
         return f"{self.key}={low}..{high}{':log' if self.log else ''}"
+
+    def fitting(self, recipe: Recipe) -> "Searched":
+        """Return it with fractions between its bounds where the recipe's value is one; ``0..1`` does not tell."""
+        value: Any = recipe.model_dump()
+        for part in self.key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return replace(self, whole=False) if isinstance(value, float) else self
 
     def draw(self, trial: Trial) -> str:
         """Let a trial choose, and return the choice as a change of the recipe, ``KEY=VALUE``."""

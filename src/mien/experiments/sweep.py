@@ -9,23 +9,16 @@ SWEEP/best.toml         the recipe with the best values
 SWEEP/trial-NNN/        curves of each trial
 """
 
-import csv
 import re
 import shutil
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,7 +27,7 @@ from mien.data.samples import Samples
 from mien.errors import OutputError, RecipeError, TrainingError, UsageError
 from mien.experiments.roles import read_roles
 from mien.experiments.search_space import Searched
-from mien.files import written_whole
+from mien.experiments.sweep_record import experimental, write_figures, write_record
 from mien.training.curves import read_curves
 from mien.training.lesson import SCORE
 from mien.training.recipe import Card, Recipe
@@ -71,7 +64,6 @@ def sweep(
     trials: int,
     changes: Sequence[str] = (),
     storage: str | None = None,
-    on_trial: Callable[[], None] = lambda: None,
 ) -> optuna.Study:
     """Try values until so many trials have ended, those of earlier calls included.
 
@@ -84,7 +76,6 @@ def sweep(
         changes: values that hold for all trials.
         storage: address of a database that several machines share; None keeps ``output/sweep.db``. The study in it is
             called as the recipe.
-        on_trial: called after each trial, for a progress bar.
 
     Returns:
         The study.
@@ -96,6 +87,7 @@ def sweep(
         OutputError: the folder cannot be written.
     """
     base = read_recipe(recipe, changes)
+    searched = [each.fitting(base) for each in searched]
     if base.member_runs():
         raise RecipeError(f"{recipe}: an ensemble is not trained; sweep the recipe of one of its members")
     try:
@@ -128,7 +120,6 @@ def sweep(
 
     def after(study: optuna.Study, trial: FrozenTrial) -> None:
         write_record(study, output)
-        on_trial()
 
     while (left := trials - len(study.get_trials(states=ENDED))) > 0:
         # A loss that is no number is a bad choice of values, not the end of the sweep.
@@ -137,43 +128,15 @@ def sweep(
             raise TrainingError(f"{output}: most trials fail; look at {output / 'trials.csv'}, and search lower rates")
     _fail_stale_trials(study)
     write_record(study, output)
-    _write_figures(study, output)
+    write_figures(study, output)
     best = read_recipe(recipe, [*changes, *(f"{key}={value}" for key, value in study.best_params.items())])
     write_recipe(best, output / "best.toml")
     return study
 
 
-def write_record(study: optuna.Study, output: Path) -> None:
-    """Write every trial as CSV, and as XLSX with the best first.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    trials = study.get_trials(deepcopy=False)
-    keys = sorted({key for trial in trials for key in trial.params})
-    scores = sorted({key for trial in trials for key in trial.user_attrs})
-    header = ["trial", "state", "score", *scores, *keys, "seconds", "started"]
-    rows = [_cells(trial, scores, keys) for trial in trials]
-    with written_whole(output / "trials.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None  # a new workbook has one
-    sheet.title = "trials"
-    for row in [header, *sorted(rows, key=lambda row: -(row[2] if row[2] != "" else -1))]:
-        sheet.append(row)
-    for number, cell in enumerate(sheet[1], start=1):
-        cell.font = Font(bold=True)
-        sheet.column_dimensions[get_column_letter(number)].width = max(12, len(str(cell.value)) + 2)
-    sheet.freeze_panes = "A2"
-    sheet.auto_filter.ref = sheet.dimensions
-    with written_whole(output / "trials.xlsx") as temporary:
-        book.save(temporary)
-
-
 def _opened(address: str) -> optuna.storages.RDBStorage:
     try:
-        with _experimental():
+        with experimental():
             return optuna.storages.RDBStorage(address, heartbeat_interval=HEARTBEAT_SECONDS, grace_period=GRACE_SECONDS)
     except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
         shown = re.sub(r"//[^/]*@", "//", address)  # without user and password
@@ -232,31 +195,8 @@ def _drawn(searched: Sequence[Searched], trial: optuna.Trial) -> list[str]:
 
 def _fail_stale_trials(study: optuna.Study) -> None:
     # Trials that were killed would seem to run for ever. Optuna looks for them before each trial; after the last one:
-    with _experimental():
+    with experimental():
         optuna.storages.fail_stale_trials(study)
-
-
-@contextmanager
-def _experimental() -> Iterator[None]:
-    """Within it Optuna does not warn of its heartbeats and plots, which have been experimental for years."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield
-
-
-def _cells(trial: FrozenTrial, scores: Sequence[str], keys: Sequence[str]) -> list[Any]:
-    values = trial.intermediate_values
-    score = trial.value if trial.value is not None else max(values.values(), default="")
-    duration = round(trial.duration.total_seconds(), 1) if trial.duration else ""
-    return [
-        trial.number,
-        trial.state.name.lower(),
-        score,
-        *(trial.user_attrs.get(key, "") for key in scores),
-        *(trial.params.get(key, "") for key in keys),
-        duration,
-        trial.datetime_start.isoformat(timespec="seconds") if trial.datetime_start else "",
-    ]
 
 
 def _try(recipe: Path, changes: list[str], roles: dict[str, Samples], folder: Path, trial: optuna.Trial) -> float:
@@ -280,20 +220,3 @@ def _try(recipe: Path, changes: list[str], roles: dict[str, Samples], folder: Pa
         if name.startswith("validation/") and name != SCORE:
             trial.set_user_attr(name, values[best])
     return curves.values[SCORE][best]
-
-
-def _write_figures(study: optuna.Study, output: Path) -> None:
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    from optuna.visualization import matplotlib as plots
-
-    with _experimental():
-        drawn = {"history": plots.plot_optimization_history(study)}
-        if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
-            drawn["importance"] = plots.plot_param_importances(study)
-    for name, axes in drawn.items():
-        figure = axes.get_figure(root=True)
-        assert figure is not None  # these axes are drawn on one
-        with written_whole(output / f"{name}.png") as temporary:
-            figure.savefig(temporary, bbox_inches="tight", dpi=120)
-        pyplot.close(figure)

@@ -24,8 +24,12 @@ def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
         temporary.write_bytes(packed.getbuffer())
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of a run, with its tensors on the CPU.
+def read_checkpoint(path: Path, *, remedy: str = "") -> dict[str, Any]:
+    """Read a checkpoint, with its tensors on the CPU.
+
+    Args:
+        path: of the file.
+        remedy: what to do where it is damaged; empty for one in the folder of a run.
 
     Raises:
         WeightsError: it is damaged or missing.
@@ -34,8 +38,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, UnpicklingError, KeyError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.filename else "damaged"
-        raise WeightsError(
-            f"{path}: is no checkpoint that can be read ({reason}); put another one in its place, or delete the folder "
-            f"{path.parent} to begin anew"
-        ) from error
+        remedy = remedy or f"put another one in its place, or delete the folder {path.parent} to begin anew"
+        raise WeightsError(f"{path}: is no checkpoint that can be read ({reason}); {remedy}") from error
     return content

@@ -12,7 +12,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from mien.data.samples import Samples
 from mien.errors import RecipeError
 from mien.training.augment import augment
-from mien.training.checkpoints import write_checkpoint
+from mien.training.checkpoints import read_checkpoint, write_checkpoint
 from mien.training.losses import head_score
 from mien.training.pupils import WARMUP_EPOCHS, Pupil, Teachers, in_bf16
 from mien.training.recipe import Recipe
@@ -114,7 +113,8 @@ class Classroom:
 
         Raises:
             TrainingError: weights are no numbers any more.
-            RecipeError: the checkpoint is of other recipes or pictures, or is damaged.
+            RecipeError: the checkpoint is of other recipes or pictures, or of no classroom.
+            WeightsError: it is damaged.
             OutputError: the checkpoint cannot be written.
         """
         started = time.monotonic()
@@ -165,12 +165,9 @@ class Classroom:
 
     def _restored(self, path: Path) -> tuple[int, int]:
         """Take over a checkpoint, and return after how many epochs of how many it was written."""
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
-            raise RecipeError(f"{path}: is no checkpoint that can be read; delete it to begin anew") from error
+        state = read_checkpoint(path, remedy="delete it to begin anew")
         # One of an earlier version says nothing of the pictures but how many there are.
-        if state["learnt"] != self._learnt or state.get(PICTURES, self._pictures) != self._pictures:
+        if state.get("learnt") != self._learnt or state.get(PICTURES, self._pictures) != self._pictures:
             raise RecipeError(
                 f"{path}: is the checkpoint of other recipes or pictures; delete it to begin anew, or give the same"
             )

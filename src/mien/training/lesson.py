@@ -1,6 +1,7 @@
 """One training step and one validation step: crops and targets in, losses and scores out."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -17,7 +18,7 @@ from mien.training.losses import class_balance, head_loss, head_score
 from mien.training.networks.building import build_network
 from mien.training.optimisers import build_optimiser
 from mien.training.recipe import Recipe
-from mien.training.run_pictures import PICTURES, digests_of
+from mien.training.run_pictures import PICTURES, check_same_pictures, digests_of
 from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, check_classes, check_shares, groups_of, targets_of
 from mien.training.teaching import TeacherModels, blended
@@ -92,12 +93,7 @@ class Lesson(lightning.LightningModule):
         Raises:
             RecipeError: it has others.
         """
-        for role, names in checkpoint.get(PICTURES, {}).items():
-            if names != self._names[role]:
-                raise RecipeError(
-                    f"{self.trainer.default_root_dir}: was started with other pictures for {role}; go on with the same "
-                    "table, or choose another --output"
-                )
+        check_same_pictures(Path(self.trainer.default_root_dir), checkpoint.get(PICTURES, {}), self._names)
 
     def on_train_start(self) -> None:
         """End at once what had ended when it was interrupted: its last checkpoint says that patience is over."""

@@ -32,15 +32,35 @@ def build_optimiser(network: nn.Module, settings: Optimiser, *, steps: int, epoc
         one_cycle = OneCycleLR(optimizer, max_lr=settings.rate, total_steps=total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": one_cycle, "interval": "step"}}
     warmup = settings.warmup_epochs * steps
+    falls = settings.schedule == "cosine"
+    schedule = LambdaLR(optimizer, lambda step: rate_share(step, warmup=warmup, total=total, falls=falls))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def rate(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        if settings.schedule == "constant":
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, rate), "interval": "step"}}
+def rate_share(step: int, *, warmup: float, total: int, falls: bool = True) -> float:
+    """Return which share of the full rate a step has: it rises evenly, then falls to nothing as a cosine.
+
+    Args:
+        step: number of this one, from 0 on.
+        warmup: in how many steps it rises.
+        total: of all steps.
+        falls: whether it falls afterwards; otherwise it stays.
+    """
+    if step < warmup:
+        return min((step + 1) / warmup, 1.0)  # it may end within a step
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1))) if falls else 1.0
+
+
+def kept_share(decay: float, step: int) -> float:
+    """Return which share of itself a moving average of the weights keeps at a step, from 0 on.
+
+    Its memory is short at first: the random weights of the start would otherwise stay in the average for epochs.
+
+    Args:
+        decay: the share when many steps are made.
+        step: number of this one, from 0 on.
+    """
+    return min(decay, (1 + step) / (10 + step))
 
 
 def parameter_groups(network: nn.Module, settings: Optimiser) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Networks that answer to batches or learn from them: steps with the same tensors, recorded once on a GPU."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
@@ -11,7 +10,7 @@ from mien.data.samples import Samples
 from mien.errors import TrainingError
 from mien.training.losses import class_balance, head_loss
 from mien.training.networks.building import build_network
-from mien.training.optimisers import parameter_groups
+from mien.training.optimisers import kept_share, parameter_groups, rate_share
 from mien.training.recipe import Recipe
 from mien.training.starting import start_from
 from mien.training.targets import Target, Targets, targets_of
@@ -137,12 +136,9 @@ class Pupil:
         """
         settings = self._recipe.optimiser
         warmup = max(settings.warmup_epochs, WARMUP_EPOCHS) * steps
-        share = min((step + 1) / warmup, 1.0)
-        if step >= warmup:
-            share = 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+        share = rate_share(step, warmup=warmup, total=total)
         self._rate.fill_(settings.rate * share)
-        # A short memory at first, or a part of the random start would stay for long.
-        self._distance.fill_(1 - min(settings.average, (1 + step) / (10 + step)))
+        self._distance.fill_(1 - kept_share(settings.average, step))
 
     def state(self) -> dict[str, Tensor]:
         """Return all that learning changes, by name."""

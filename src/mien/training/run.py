@@ -10,31 +10,23 @@ RUN/run.json            versions, device, the chosen epoch, its score, digests o
 """
 
 import json
-import logging
 import platform
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar, WeightAveraging
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
-from torch import Tensor
 
 from mien.data.samples import Samples
-from mien.errors import OutputError, RecipeError, UsageError, import_extra
+from mien.errors import OutputError, RecipeError
 from mien.files import written_whole
 from mien.provenance import commit
-from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoints
+from mien.training.checkpoint_callbacks import MovableCheckpoint
 from mien.training.checkpoints import read_checkpoint
-from mien.training.curves import CurvesWriter
-from mien.training.epoch_lines import EpochLines
 from mien.training.interruption import interruptible
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
@@ -45,22 +37,8 @@ from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import PICTURES, check_pictures, digests_of, keep_pictures
 from mien.training.teaching import kept_answers
+from mien.training.trainer import build_trainer, without_chatter
 from mien.training.weights_file import device_name, write_weights
-
-PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
-    "bf16": "bf16-mixed",
-    "16": "16-mixed",
-    "32": "32-true",
-}
-"""What Lightning calls a recipe's precision."""
-
-CHATTER = (
-    ".*does not have many workers.*",  # the pictures lie in memory
-    ".*smaller than the logging interval.*",
-    ".*Checkpoint directory .* exists and is not empty.*",  # a resumed run's
-    ".*LeafSpec.*",
-)
-"""Warnings of Lightning that tell users nothing."""
 
 
 def train(
@@ -130,8 +108,8 @@ def _trained(
     started = time.monotonic()
     teacher = kept_answers(recipe, training, folder.teacher)
     lesson = Lesson(recipe, training, validation, load=checkpoint is None, teacher=teacher)
-    with _without_chatter():
-        trainer = _trainer(recipe, folder, [*_callbacks(recipe, folder, chooser), *callbacks])
+    with without_chatter():
+        trainer = build_trainer(recipe, folder, chooser, callbacks)
         try:
             with interruptible(trainer):
                 trainer.fit(lesson, ckpt_path=checkpoint)
@@ -149,21 +127,6 @@ def _trained(
 def process_rank() -> int:
     """Return which of the processes of a run on several devices this is; 0 is the first, or the only one."""
     return int(getattr(rank_zero_only, "rank", 0))
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    # Tips, a list of absent devices, and warnings of what is meant so here; other warnings are shown.
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for message in CHATTER:
-                warnings.filterwarnings("ignore", message=message)
-            yield
-    finally:
-        log.setLevel(level)
 
 
 def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
@@ -197,73 +160,6 @@ def _same_answers(folder: RunFolder, recipe: Recipe) -> bool:
         return False
     asked = ("teacher", "heads", "crop", "data", "seed")
     return all(getattr(started, key) == getattr(recipe, key) for key in asked)
-
-
-def _trainer(recipe: Recipe, folder: RunFolder, callbacks: list[Callback]) -> lightning.Trainer:
-    loop = recipe.loop
-    gpu = on_gpu(loop)
-    if gpu and torch.cuda.device_count() < loop.devices:
-        raise UsageError(
-            f"{loop.devices} GPU asked for, {torch.cuda.device_count()} found; "
-            "use --set loop.device=cpu, or fewer with loop.devices"
-        )
-    if loop.precision == "16" and not gpu:
-        raise UsageError("loop.precision = 16 needs a GPU; use bf16 or 32 on the CPU")
-    several = loop.devices * loop.nodes > 1
-    thaws = getattr(recipe.model, "unfreeze_every", 0) > 0
-    return lightning.Trainer(
-        accelerator="gpu" if gpu else "cpu",
-        devices=loop.devices,
-        num_nodes=loop.nodes,
-        strategy=("ddp_find_unused_parameters_true" if thaws else "ddp") if several else "auto",
-        max_epochs=loop.epochs,
-        precision=PRECISIONS[precision_of(loop)],
-        gradient_clip_val=recipe.optimiser.clip or None,
-        callbacks=callbacks,
-        plugins=[WholeCheckpoints()],
-        logger=_loggers(recipe, folder),
-        default_root_dir=folder.path,
-        use_distributed_sampler=False,  # mien.training.batches gives each process its part
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,
-        enable_progress_bar=any(isinstance(callback, RichProgressBar) for callback in callbacks),
-        enable_model_summary=False,
-        log_every_n_steps=50,
-    )
-
-
-def _callbacks(recipe: Recipe, folder: RunFolder, chooser: MovableCheckpoint) -> list[Callback]:
-    # A callback of its own, after the chooser: its save_last writes only where the epoch is the best so far.
-    last = MovableCheckpoint(
-        dirpath=folder.checkpoints, filename=folder.last_checkpoint.stem, every_n_epochs=1, enable_version_counter=False
-    )
-    console = Console()
-    progress = RichProgressBar(leave=True) if console.is_terminal or console.is_jupyter else EpochLines()
-    callbacks: list[Callback] = [CurvesWriter(folder.curves), chooser, last, progress]
-    if recipe.optimiser.average:
-        callbacks.append(WeightAveraging(avg_fn=_moving_average(recipe.optimiser.average)))
-    if recipe.loop.patience:
-        callbacks.append(EarlyStopping(str(chooser.monitor), patience=recipe.loop.patience, mode=chooser.mode))
-    return callbacks
-
-
-def _loggers(recipe: Recipe, folder: RunFolder) -> list[Logger]:
-    loggers: list[Logger] = [TensorBoardLogger(folder.path, name=None, version="log")]
-    if recipe.loop.mlflow:
-        import_extra("mlflow", extra="mlflow", purpose="loop.mlflow")
-        from lightning.pytorch.loggers import MLFlowLogger
-
-        loggers.append(MLFlowLogger(experiment_name="mien", run_name=recipe.name, tracking_uri=recipe.loop.mlflow))
-    return loggers
-
-
-def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        # A short memory at first: the random weights of the start would otherwise stay in the average for epochs.
-        kept = min(decay, (1 + int(count)) / (10 + int(count)))
-        return averaged * kept + current * (1 - kept)
-
-    return average
 
 
 @rank_zero_only

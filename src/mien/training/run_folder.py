@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import OutputError, UsageError
+from mien.errors import OutputError, UsageError, WeightsError
 
 if sys.platform != "win32":
     import fcntl
@@ -60,6 +60,19 @@ class RunFolder:
     def begun(self) -> bool:
         """Whether there is a run: a checkpoint, or its end."""
         return self.last_checkpoint.exists() or self.weights.exists()
+
+    def check_finished(self) -> None:
+        """Make sure that the run has chosen weights.
+
+        Raises:
+            WeightsError: there is no such folder, or no run in it that has ended.
+        """
+        if self.weights.is_file():
+            return
+        if not self.path.is_dir():
+            raise WeightsError(f"{self.path}: no such folder of a run; check the path")
+        remedy = "go on with `mien train --resume`" if self.begun else "`mien train` makes one"
+        raise WeightsError(f"{self.path}: holds no finished run ({self.weights.name} is missing); {remedy}")
 
     def check_spares(self, recipe: Path) -> None:
         """Make sure that the run, where it begins now, does not write its own recipe over the one that somebody wrote.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mien.data.samples import Samples
@@ -10,7 +11,7 @@ from mien.files import written_whole
 from mien.training.run_folder import RunFolder
 
 PICTURES = "pictures"
-"""Key of run.json and of checkpoints: `Samples.digest_of_names` of the pictures, by what they are for."""
+"""Key of run.json, of checkpoints and of what teachers said: `Samples.digest_of_names` of the pictures."""
 
 
 def digests_of(roles: Mapping[str, Samples]) -> dict[str, str]:
@@ -45,10 +46,24 @@ def check_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
     Raises:
         RecipeError: it has others.
     """
-    for role, names in known_pictures(folder).items():
+    check_same_pictures(folder.path, known_pictures(folder), pictures)
+
+
+def check_same_pictures(run: Path, known: Mapping[str, str], pictures: Mapping[str, str]) -> None:
+    """Make sure that the pictures of a run are those that it was started with, as far as is known.
+
+    Args:
+        run: its folder, for the error.
+        known: digests of those that it was started with, by what they are for.
+        pictures: digests of those that are here.
+
+    Raises:
+        RecipeError: they are others.
+    """
+    for role, names in known.items():
         if pictures.get(role, names) != names:
             raise RecipeError(
-                f"{folder.path}: was started with other pictures for {role}; go on with the same table, or choose "
+                f"{run}: was started with other pictures for {role}; go on with the same table, or choose "
                 "another --output"
             )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from mien.data.samples import Samples
 from mien.data.votes import MISSING, VOTE_COLUMNS, multilabel, vote_distribution
 from mien.errors import DataError
-from mien.labels import FER7, FERPLUS8, RAF6, LabelSet
+from mien.labels import FERPLUS8
 from mien.training.head_recipe import HeadRecipe
 from mien.training.recipe import Recipe
 
@@ -77,10 +77,10 @@ def groups_of(samples: Samples, recipe: Recipe) -> tuple[tuple[Tensor, float], .
     Raises:
         DataError: the table has no such label, or no picture of it; or every picture is of such a label.
     """
-    codes, given = _codes(samples)
+    given = samples.meta.label_set
     groups = []
     for label, share in recipe.data.shares.items():
-        chosen = np.flatnonzero(codes == given.index(label)) if label in given.labels else np.empty(0, np.int64)
+        chosen = np.flatnonzero(samples.codes == given.index(label)) if label in given.labels else np.empty(0, np.int64)
         if not len(chosen):
             raise DataError(
                 f"data.shares: no picture to learn from is labelled {label!r} (labels: {', '.join(given.labels)}); "
@@ -161,14 +161,8 @@ def _target(samples: Samples, name: str, head: HeadRecipe) -> Target:
     return Target(torch.from_numpy(values), torch.from_numpy(known.astype(np.float32)))
 
 
-def _codes(samples: Samples) -> tuple[NDArray[np.int64], LabelSet]:
-    if samples.codes is None or samples.meta is None:
-        return samples.fer7, FER7
-    return samples.codes, samples.meta.label_set
-
-
 def _label(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    codes, given = _codes(samples)
+    given = samples.meta.label_set
     missing = [label for label in labels if label not in given.labels]
     if missing:
         raise DataError(
@@ -178,7 +172,7 @@ def _label(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArra
         )
     values = np.zeros((len(samples), len(labels)), np.float32)
     for column, label in enumerate(labels):
-        values[:, column] = codes == given.index(label)
+        values[:, column] = samples.codes == given.index(label)
     return values, np.asarray(values.any(axis=1))
 
 
@@ -187,16 +181,16 @@ def _face(samples: Samples, name: str) -> tuple[NDArray[np.float32], NDArray[np.
     if codes is None:
         raise DataError(
             f"head {name}: a gate learns from a table of faces and other things, this one names "
-            f"{', '.join(_codes(samples)[1].labels)}; "
+            f"{', '.join(samples.meta.label_set.labels)}; "
             "make one with: mien data prepare FACES --other THINGS --layout face-or-other"
         )
     return (codes == 1).astype(np.float32)[:, None], codes != MISSING
 
 
 def _present(samples: Samples, name: str, labels: tuple[str, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    given = samples.meta.multi_set.labels if samples.meta is not None else RAF6.labels
+    given = samples.meta.multi_set.labels
     missing = [label for label in labels if label not in given]
-    if samples.present is None or samples.asked is None or missing:
+    if missing or not samples.asked.any():
         raise DataError(
             f"head {name}: the data names no several labels a picture{' such as ' + missing[0] if missing else ''}; "
             f"where it has FER+ votes, set heads.{name}.target to 'votes'"

@@ -26,6 +26,7 @@ from mien.inference.scores import probabilities
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.training.recipe import Recipe
+from mien.training.run_pictures import PICTURES
 from mien.training.targets import Target, Targets, targets_of
 from mien.training.weights_file import header_of, write_tensors
 
@@ -34,9 +35,6 @@ CORNER_SHARE = 1 / 12
 
 PART = 1024
 """Pictures that are worked on at once."""
-
-PICTURES = "pictures"
-"""Key of the kept file's header: `Samples.digest_of_names` of the pictures."""
 
 
 def kept_answers(recipe: Recipe, training: Samples, kept: Path) -> dict[str, Tensor] | None:

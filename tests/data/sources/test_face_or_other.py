@@ -65,7 +65,7 @@ def test_one_of_the_two_is_missing(tmp_path: Path, pngs, shared: Path, read) -> 
         read("face-or-other", tmp_path)
     with pytest.raises(DataError, match="no such folder or Parquet table; give one that holds the other pictures"):
         read("face-or-other", tmp_path / "faces", other=tmp_path / "none")
-    with pytest.raises(DataError, match="is neither a folder nor a Parquet table"):
+    with pytest.raises(DataError, match="give a folder or a Parquet table that holds the other pictures"):
         read("face-or-other", tmp_path / "faces", other=tmp_path / "cats" / "1.png")
 
 

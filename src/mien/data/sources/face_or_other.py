@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.data.column_types import PICTURE, check_columns
+from mien.data.parquet import damaged, open_parquet
 from mien.data.problems import Problems
 from mien.data.record import UNSPLIT, Record, TableMeta, named_apart, row_name
 from mien.data.sources.source import (
@@ -24,7 +25,7 @@ from mien.data.sources.source import (
     subfolders,
     usable_picture,
 )
-from mien.errors import DataError, import_extra
+from mien.errors import DataError
 from mien.labels import FACE2, spelled_label
 
 PERSONS = frozenset({"person", "persons", "people", "human", "humans", "face", "faces"})
@@ -89,12 +90,7 @@ def _folder(path: Path, label: str, problems: Problems) -> Iterator[Record]:
 
 
 def _parquet(path: Path, label: str, problems: Problems) -> Iterator[Record]:
-    parquet = import_extra("pyarrow.parquet", extra="parquet", purpose="reading a Parquet table")
-    try:
-        # Without the checksums a flipped byte within a picture would go unseen.
-        file: Any = parquet.ParquetFile(path, page_checksum_verification=True)
-    except Exception as error:  # pyarrow's errors have no common base
-        raise DataError(f"{path}: is neither a folder nor a Parquet table ({error})") from error
+    file = open_parquet(path, f"give a folder or a Parquet table that holds the {label} pictures")
     check_columns(file.schema_arrow, {"image": PICTURE}, file=str(path))
     names = file.schema_arrow.names
     wanted = [name for name in ("image", "category", "label", "split", "usage") if name in names]
@@ -105,11 +101,9 @@ def _parquet(path: Path, label: str, problems: Problems) -> Iterator[Record]:
 
 
 def _rows(file: Any, columns: list[str], path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    with damaged(path):
         for batch in file.iter_batches(batch_size=1024, columns=columns):
             yield from batch.to_pylist()
-    except Exception as error:  # pyarrow's errors have no common base
-        raise DataError(f"{path}: is damaged ({error}); copy it again") from error
 
 
 def _row(row: dict[str, Any], number: int, path: Path, label: str, problems: Problems) -> Record | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from mien.data.encoding import encode_png
-from mien.data.fer2013_columns import LICENSE, SPLITS
+from mien.data.fer2013_columns import LICENSE
 from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta, row_name
 from mien.data.sources.source import Source, SourceOptions
+from mien.data.split_names import FER2013_SPLITS
 from mien.errors import DataError
 from mien.labels import FER7
 
@@ -114,8 +115,8 @@ def _record(row: dict[str, str], number: int, place: str, problems: Problems) ->
     if not (emotion.isdecimal() and int(emotion) < len(FER7)):
         problems.add(place, f"emotion is not a code from 0 to {len(FER7) - 1}", repr(emotion))
         return None
-    if split not in SPLITS:
-        problems.add(place, f"Usage is none of {', '.join(SPLITS)}", repr(split))
+    if split not in FER2013_SPLITS:
+        problems.add(place, f"Usage is none of {', '.join(FER2013_SPLITS)}", repr(split))
         return None
     values = row.get("pixels", "").split()
     if len(values) != SIDE * SIDE:

@@ -36,7 +36,7 @@ def open_ferplus(path: Path, options: SourceOptions, problems: Problems) -> Sour
 
     Args:
         path: fer2013.csv, or a folder with it and fer2013new.csv.
-        options: `second` is fer2013new.csv, unless it lies beside fer2013.csv; `rule` and `at_least`.
+        options: `other` is fer2013new.csv, unless it lies beside fer2013.csv; `rule` and `at_least`.
         problems: collects the rows that are left out.
 
     Raises:

@@ -23,10 +23,10 @@ from mien.data.sources.source import (
     need_folder,
     note_loose,
     picture_files,
-    split_of,
     subfolders,
     usable_picture,
 )
+from mien.data.split_names import spelled_split
 from mien.data.table import Table, open_table
 from mien.errors import DataError
 from mien.labels import LabelSet, smallest_label_set, spelled_label
@@ -109,7 +109,7 @@ def class_folders(
     """
     found = []
     for entry in subfolders(path):
-        split = entry.name if entry.name in splits else split_of(entry.name)
+        split = entry.name if entry.name in splits else spelled_split(entry.name)
         if split is None:
             found += _class_folder(entry, UNSPLIT, problems, label_of)
             continue
@@ -133,7 +133,7 @@ def count_pictures(folder: Path) -> int:
 def _folder_names(path: Path) -> str:
     names = []
     for entry in subfolders(path):
-        inner = subfolders(entry) if split_of(entry.name) else []
+        inner = subfolders(entry) if spelled_split(entry.name) else []
         names += [f"{entry.name}/{folder.name}" for folder in inner] or [entry.name]
     return ", ".join(names[:10]) or "no folders"
 

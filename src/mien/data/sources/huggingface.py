@@ -10,16 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mien.data.column_types import TEXT_TYPES
 from mien.data.problems import Problems
-from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.record import UNSPLIT, Record, TableMeta, named_apart
 from mien.data.sources.source import NO_PICTURE, Source, SourceOptions, is_picture
 from mien.errors import DataError, import_extra
 from mien.labels import smallest_label_set, spelled_label
 
 LABEL_COLUMNS = ("label", "labels", "emotion", "expression", "category")
-
-TEXT = ("string", "large_string")
-"""The types of text; an image folder's metadata.csv gives the second."""
 
 
 def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> Source:
@@ -54,7 +52,7 @@ def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> 
         layout="huggingface",
     )
     total = sum(len(part) for part in splits.values())
-    return Source(meta, total, _records(splits, (image, label), names, str(path), problems))
+    return Source(meta, total, named_apart(_records(splits, (image, label), names, str(path), problems)))
 
 
 def _load(path: Path, split: str | None) -> dict[str, Any]:
@@ -87,7 +85,7 @@ def _image_column(features: Mapping[str, Any], path: Path) -> str:
 
 def _label_column(features: Mapping[str, Any], path: Path) -> str:
     for name in LABEL_COLUMNS:
-        if name in features and (_class_names(features[name]) or getattr(features[name], "dtype", "") in TEXT):
+        if name in features and (_class_names(features[name]) or getattr(features[name], "dtype", "") in TEXT_TYPES):
             return name
     raise DataError(
         f"{path}: has no column of class names (ClassLabel or text) called {', '.join(LABEL_COLUMNS)}; its columns are "
@@ -106,7 +104,6 @@ def _records(
 ) -> Iterator[Record]:
     datasets = import_extra("datasets", extra="data", purpose="layout huggingface")
     image, label = columns
-    taken: set[str] = set()
     for split, part in splits.items():
         encoded = part.select_columns([image, label]).cast_column(image, datasets.Image(decode=False))
         for number, row in enumerate(encoded):
@@ -119,10 +116,8 @@ def _records(
                 continue
             content = _content(row[image], place, problems)
             if content is not None:
+                # Only the last part of a path says the same wherever the dataset lies.
                 name = Path(row[image].get("path") or f"{split}-{number:06d}").name
-                # Only the last part of a path says the same wherever the dataset lies, and class folders repeat it.
-                name = f"{split}/{number:06d}-{name}" if name in taken else name
-                taken.add(name)
                 yield Record(image=content, path=name, label=spelled, split=split, source=Path(source).name)
 
 

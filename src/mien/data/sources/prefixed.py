@@ -18,10 +18,10 @@ from mien.data.sources.source import (
     SourceOptions,
     need_folder,
     picture_files,
-    split_of,
     subfolders,
     usable_picture,
 )
+from mien.data.split_names import spelled_split
 from mien.errors import DataError, OutputError
 from mien.labels import LABEL_PREFIXES, smallest_label_set
 
@@ -55,7 +55,7 @@ def open_prefixed(path: Path, options: SourceOptions, problems: Problems) -> Sou
     del options
     need_folder(path, "prefixed")
     files: list[tuple[Path, str, str]] = []
-    for folder, split in ((path, UNSPLIT), *((folder, split_of(folder.name)) for folder in subfolders(path))):
+    for folder, split in ((path, UNSPLIT), *((folder, spelled_split(folder.name)) for folder in subfolders(path))):
         if split is None:
             problems.add(str(folder), "is no split that mien knows")
             continue

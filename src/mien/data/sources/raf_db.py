@@ -27,10 +27,10 @@ from mien.data.sources.source import (
     need_folder,
     note_loose,
     picture_files,
-    split_of,
     subfolders,
     usable_picture,
 )
+from mien.data.split_names import spelled_split
 from mien.errors import DataError
 from mien.labels import RAF7
 
@@ -79,7 +79,7 @@ def _coded_pictures(root: Path, problems: Problems) -> list[tuple[str, int, Path
         for folder in subfolders(holder):
             if folder in holders:
                 continue
-            split = split_of(folder.name)
+            split = spelled_split(folder.name)
             if split is None:
                 _note_pictures(folder, "is no split that mien knows", problems)
                 continue
@@ -98,7 +98,7 @@ def _coded_pictures(root: Path, problems: Problems) -> list[tuple[str, int, Path
 
 
 def _holds_codes(holder: Path) -> bool:
-    splits = [folder for folder in subfolders(holder) if split_of(folder.name)]
+    splits = [folder for folder in subfolders(holder) if spelled_split(folder.name)]
     return any(inner.name.isdecimal() for folder in splits for inner in subfolders(folder))
 
 
@@ -195,7 +195,7 @@ def _records(lines: list[tuple[int, list[str]]], file: Path, pictures: Path, pro
         if not (code.isdecimal() and 1 <= int(code) <= len(RAF7)):
             problems.add(place, f"is not a code from 1 to {len(RAF7)}", code)
             continue
-        split = split_of(name.partition("_")[0])
+        split = spelled_split(name.partition("_")[0])
         if split is None:
             problems.add(place, "name begins with neither train_ nor test_", name)
             continue

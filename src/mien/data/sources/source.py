@@ -6,24 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from mien.data.problems import Problems
-from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.record import Record, TableMeta
 from mien.errors import DataError, PictureError
 from mien.inference.image import PICTURE_SUFFIXES, read_picture
-
-SPLIT_SPELLINGS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "all": UNSPLIT,
-}
-"""How people name the folders of splits; FER-2013's own three names are kept as they are."""
-
-FER2013_SPLITS = ("Training", "PublicTest", "PrivateTest")
 
 NO_PICTURE = "is not a picture that can be read"
 
@@ -66,11 +51,6 @@ class Source:
     meta: TableMeta
     total: int | None
     records: Iterator[Record]
-
-
-def split_of(word: str) -> str | None:
-    """Return the split that a folder's name stands for, None where it stands for none."""
-    return word if word in FER2013_SPLITS else SPLIT_SPELLINGS.get(word.strip().casefold())
 
 
 def need_folder(path: Path, layout: str) -> None:

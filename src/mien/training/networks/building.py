@@ -67,10 +67,7 @@ def load_network(folder: RunFolder) -> tuple[Recipe, nn.Module]:
         WeightsError: the run has no chosen weights, or they are of another architecture than its recipe.
         RecipeError: the run's recipe cannot be read.
     """
-    if not folder.weights.is_file():
-        raise WeightsError(
-            f"{folder.path}: holds no finished run ({folder.weights.name} is missing); go on with `mien train --resume`"
-        )
+    folder.check_finished()
     recipe = read_recipe(folder.recipe)
     return recipe, trained_network(recipe, folder.weights)
 
