@@ -6,6 +6,7 @@ import pytest
 
 from mien.errors import UsageError
 from mien.web.app import PAGE, create_app
+from mien.web.jobs import STATES
 from mien.web.settings import Settings
 from tests.web.conftest import open_client
 
@@ -54,6 +55,18 @@ def test_every_route_has_an_example(client):
         assert schemas[name]["example"]
     body = described["paths"]["/v1/analyze"]["post"]["requestBody"]["content"]
     assert set(body) == {"multipart/form-data", "image/*"}
+
+
+def test_what_is_described_is_what_is_answered(client):
+    described = client.get("/openapi.json").json()
+    example = described["paths"]["/v1/models"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert example["limits"] == client.get("/v1/models").json()["limits"]
+    assert described["components"]["schemas"]["JobShape"]["properties"]["state"]["enum"] == list(STATES)
+    films = {path: methods for path, methods in described["paths"].items() if path.startswith("/v1/videos/")}
+    assert set(films) == {"/v1/videos/{id}", "/v1/videos/{id}/result"}
+    for methods in films.values():
+        for method in methods.values():
+            assert [each["name"] for each in method["parameters"] if each["in"] == "path"] == ["id"]
 
 
 def test_the_page_asks_nobody_else():

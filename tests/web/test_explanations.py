@@ -1,3 +1,4 @@
+import io
 import threading
 import time
 
@@ -6,8 +7,11 @@ import pytest
 
 import mien
 from mien import Analyzer
+from mien.data.encoding import encode_png
+from mien.errors import UsageError
 from mien.web import explanations, schemas
 from mien.web.settings import Limits
+from mien.web.uploads import Upload
 from tests.web.conftest import open_client, run_server
 from tests.web.test_server import ask, send_and_leave, waits_for
 
@@ -41,9 +45,10 @@ def test_another_label_can_be_asked_for(client, photo):
 @pytest.mark.parametrize(
     ("query", "body", "status", "error"),
     [
-        ("face=1", None, 400, "face 1: 1 faces were found"),
+        ("face=1", None, 400, "face 1: 1 face was found, counted from 0; ask for one of them"),
         ("face=-1", None, 422, "face"),
         ("label=joke", None, 400, "unknown label"),
+        ("label=", None, 400, "unknown label of head fer7 ''"),
         ("", b"rubbish", 422, "the picture: is not a picture"),
     ],
 )
@@ -51,6 +56,26 @@ def test_what_cannot_be_explained_is_refused(client, photo, query, body, status,
     answer = client.post(f"/v1/explain?{query}", content=photo if body is None else body, headers=IMAGE)
     assert answer.status_code == status
     assert error in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "no face was found"), (2, "2 faces were found, counted from 0")])
+def test_faces_that_there_are_not_are_counted(count, words):
+    picture = np.full((100, 50 + 50 * count, 3), 255, np.uint8)
+    analyzer = mien.Analyzer(detector="whole" if count else "haar")
+    if count:
+        find = analyzer.detector.find_faces
+        analyzer.detector.find_faces = lambda picture, *, smallest=0: find(picture) * count
+    upload = Upload(None, io.BytesIO(encode_png(picture)))
+    with pytest.raises(UsageError, match=f"face 2: {words}"):
+        explanations.explain_upload(analyzer, upload, 2, None)
+
+
+def test_what_the_number_of_a_face_means_is_described(client):
+    described = client.get("/openapi.json").json()
+    asked = {each["name"]: each for each in described["paths"]["/v1/explain"]["post"]["parameters"]}
+    answered = described["components"]["schemas"]["ExplanationShape"]["properties"]
+    for text in (asked["face"]["description"], answered["face"]["description"]):
+        assert "counted from 0, in the order of /v1/analyze" in text
 
 
 @pytest.fixture

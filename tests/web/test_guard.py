@@ -5,6 +5,8 @@ import json
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
+from mien.errors import UsageError
+from mien.web import permissions
 from mien.web.guard import PAGE_POLICY, Guard
 from mien.web.metrics import Metrics
 from mien.web.settings import Settings
@@ -62,6 +64,18 @@ def test_pages_of_others_may_not_ask(client, photo, origin):
     assert answer.status_code == 403
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/live", headers={"Origin": origin}):
         pass
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null", "chrome-extension://abc"])
+def test_the_refusal_of_a_page_names_only_what_the_command_takes(client, origin):
+    error = client.get("/v1/models", headers={"Origin": origin}).json()["error"]
+    assert error.startswith(f"pages of {origin} may not ask here; ")
+    if origin == "null":
+        assert "--cors" not in error
+        with pytest.raises(UsageError):
+            permissions.origin(origin)
+    else:
+        assert error.endswith(f"mien serve --cors {permissions.origin(origin)}")
 
 
 def test_its_own_page_may_ask(client):

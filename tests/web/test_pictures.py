@@ -117,7 +117,7 @@ def test_min_confidence_leaves_faces_out(client, photo):
     [
         ({"json": {"picture": "x"}}, 415, "multipart/form-data"),
         ({"content": b"x"}, 415, "no content type"),
-        ({"files": {"photo": ("a.jpg", b"x")}}, 400, "no file in the field 'pictures'"),
+        ({"files": {"photo": ("a.jpg", b"x")}}, 400, "unknown form field 'photo': it is one of pictures."),
         ({"data": {"pictures": "text"}}, 415, "x-www-form-urlencoded"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form cannot be read"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=y"}}, 400, "form"),
@@ -126,6 +126,27 @@ def test_min_confidence_leaves_faces_out(client, photo):
 def test_a_body_without_pictures_is_refused(client, sent, status, error):
     answer = client.post("/v1/analyze", **sent)
     assert answer.status_code == status
+    assert error in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "sent", "error"),
+    [
+        ("/v1/analyze", "pictures", ("labels", (None, "ferplus8")), "labels goes into the address: ?labels=ferplus8"),
+        ("/v1/analyze", "pictures", ("model", (None, "a b&c")), "model goes into the address: ?model=a%20b%26c"),
+        ("/v1/analyze", "pictures", ("model", (None, "x" * 99)), "model goes into the address: ?model=..."),
+        ("/v1/analyze", "pictures", ("label", (None, "x")), "unknown form field 'label': it is one of pictures."),
+        ("/v1/analyze", "pictures", ("picture", ("b.jpg", b"x")), "Did you mean 'pictures'?"),
+        ("/v1/analyze", "pictures", ("pictures", (None, "@b.jpg")), "the field 'pictures' holds text"),
+        ("/v1/explain", "picture", ("face", (None, "1")), "face goes into the address: ?face=1"),
+        ("/v1/videos", "video", ("labels", (None, "ferplus8")), "labels goes into the address: ?labels=ferplus8"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_form_with_more_than_its_files_is_refused(client, photo, path, field, sent, error, first):
+    files = [(field, ("a.jpg", photo)), sent]
+    answer = client.post(path, files=files[::-1] if first else files)
+    assert answer.status_code == 400
     assert error in answer.json()["error"]
 
 

@@ -6,6 +6,8 @@ import math
 import os
 import socket
 import sys
+from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ import typer
 
 from mien.errors import OutputError, UsageError, import_extra
 from mien.inference.weights import DEFAULT_MODEL
+from mien.web import permissions
 
 GRACE_S = 10
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -42,19 +45,25 @@ def serve(
         typer.Option(help="A file with the key that requests must carry; or set MIEN_API_KEY. Without: no key."),
     ] = None,
     cors: Annotated[
-        list[str] | None, typer.Option(help="Pages of this other server may ask, such as https://example.org.")
+        list[str] | None,
+        typer.Option(
+            help="Let web pages of this origin call the API, such as https://example.org; may be given again."
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A name by which the server may be called; at 127.0.0.1 its own names are allowed already."),
+        typer.Option(
+            help="A host name under which the server may be reached; the names of 127.0.0.1 are always allowed "
+            "there. May be given again."
+        ),
     ] = None,
-    cores: Annotated[int, typer.Option(min=0, help="Steps of work at the same time; 0 takes one per core.")] = 0,
+    cores: Annotated[int, typer.Option(min=0, help="Threads that work on pictures; 0 takes one per core.")] = 0,
     max_megabytes: Annotated[float, typer.Option(min=0.001, help="Refuse larger requests with pictures.")] = 32.0,
     max_film_megabytes: Annotated[float, typer.Option(min=0.001, help="Refuse larger films.")] = 256.0,
     max_megapixels: Annotated[float, typer.Option(min=0.001, help="Refuse larger pictures and frames.")] = 50.0,
     max_seconds: Annotated[float, typer.Option(min=0.1, help="Analyse no more than this of a film.")] = 600.0,
     max_requests: Annotated[
-        int, typer.Option(min=1, help="Requests in work or waiting; more are told to come back (429).")
+        int, typer.Option(min=1, help="Requests in work or waiting; further ones are refused for now (429).")
     ] = 64,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds for a request to arrive, and to be answered.")
@@ -82,14 +91,13 @@ def serve(
         max_requests=max_requests,
         timeout_s=_finite("--timeout", timeout),
     )
-    names = tuple(allow_host or ())
     settings = Settings(
         model=model,
         detector=detector,
         labels=labels,
         api_key=_api_key(api_key_file),
-        origins=tuple(origin.rstrip("/").lower() for origin in cors or ()),  # as browsers send them
-        hosts=(*LOOPBACK, *names) if host in LOOPBACK else names,
+        origins=tuple(permissions.origin(origin) for origin in cors or ()),
+        hosts=_hosts(host, allow_host or ()),
         cores=cores or os.cpu_count() or 1,
         limits=limits,
     )
@@ -116,20 +124,34 @@ def serve(
 def _finite(option: str, given: float, unit: float = 1.0) -> float:
     # Python reads "inf" and "nan" as numbers; JSON, in which the page is told the limits, has neither.
     if not math.isfinite(given * unit):
-        raise UsageError(f"{option} is {given:g}: no limit can be made of it; give a number, such as 100")
+        raise UsageError(f"{option} is {given:g}; give a finite number, such as 100")
     return given * unit
 
 
 def _api_key(file: Path | None) -> str | None:
     if file is None:
-        return os.environ.get("MIEN_API_KEY") or None
+        given = os.environ.get("MIEN_API_KEY")
+        return permissions.api_key(given, source="MIEN_API_KEY") if given else None
     try:
-        key = file.read_text(encoding="utf-8").strip()
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors begin a file with a mark that nobody types
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: no key can be read from it ({error}); give a text file with one line") from error
-    if not key:
-        raise UsageError(f"{file}: is empty; write the key into it, one line")
-    return key
+    return permissions.api_key(text, source=str(file))
+
+
+def _hosts(host: str, more: Sequence[str]) -> tuple[str, ...]:
+    # The names by which the server may be called, none for any.
+    if not host.strip():  # the system would take it for all addresses
+        raise UsageError("--host is empty; give the address to listen at: 127.0.0.1, or 0.0.0.0 to let others in")
+    names = [permissions.host_name(name) for name in more]
+    return tuple(dict.fromkeys([*LOOPBACK, host.lower(), *names] if _is_loopback(host) else names))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -149,7 +171,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _greet(listener: socket.socket, host: str, *, has_key: bool) -> None:
     shown = f"[{host}]" if ":" in host else host
     print(f"mien serves at http://{shown}:{listener.getsockname()[1]} (Ctrl-C stops it)", flush=True)
-    if host not in LOOPBACK and not has_key:
+    if not _is_loopback(host) and not has_key:
         print(
             "mien: other machines can ask this server, and it has no key; set one with MIEN_API_KEY or --api-key-file",
             file=sys.stderr,

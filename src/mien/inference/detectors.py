@@ -210,6 +210,19 @@ class Whole:
         return [whole_face(picture, self._spec)]
 
 
+def resolved(name: str) -> str:
+    """Return the name of the detector that answers to a name: for ``"auto"`` YuNet where it has been pulled, else Haar.
+
+    Raises:
+        UsageError: there is no detector of that name.
+    """
+    if name not in DETECTORS:
+        raise unknown_name("detector", name, DETECTORS)
+    if name == "auto":
+        return "yunet" if weights.find("yunet").is_there() else "haar"
+    return name
+
+
 def open_detector(name: str | Detector, *, spec: CropSpec) -> Detector:
     """Open a detector by its name.
 
@@ -229,10 +242,7 @@ def open_detector(name: str | Detector, *, spec: CropSpec) -> Detector:
                 "and find_faces(picture, *, smallest=0), which returns a list of mien.Face"
             )
         return name
-    if name not in DETECTORS:
-        raise unknown_name("detector", name, DETECTORS)
-    if name == "auto":
-        name = "yunet" if weights.find("yunet").is_there() else "haar"
+    name = resolved(name)
     if name == "yunet":
         return YuNet(weights.verified("yunet"))
     return Haar() if name == "haar" else Whole(spec)

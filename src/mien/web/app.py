@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +22,7 @@ from mien.web.live import live_routes
 from mien.web.metrics import Metrics
 from mien.web.models import Models
 from mien.web.pictures import picture_routes
+from mien.web.queries import check_query
 from mien.web.refusals import add_handlers
 from mien.web.settings import Limits, Settings
 
@@ -72,38 +73,39 @@ def create_app(settings: Settings) -> FastAPI:
     explanations = Gate(limits.max_explanations, what="explanations", observe=lambda count: None)
     films = Gate(limits.max_jobs, what="uploads of films", observe=lambda count: None)
     connections = Gate(limits.max_live, what="live connections", observe=metrics.live.set)
-    app.include_router(picture_routes(models, gate=pictures, desk=desk, metrics=metrics, limits=limits))
-    app.include_router(explanation_routes(models, gate=explanations, workers=explainer, limits=limits))
-    app.include_router(film_routes(models, jobs=jobs, gate=films, limits=limits))
+    for router in (
+        _model_routes(models, limits),
+        picture_routes(models, gate=pictures, desk=desk, metrics=metrics, limits=limits),
+        explanation_routes(models, gate=explanations, workers=explainer, limits=limits),
+        film_routes(models, jobs=jobs, gate=films, limits=limits),
+    ):
+        app.include_router(router, dependencies=[Depends(check_query)])
     app.include_router(live_routes(models, gate=connections, workers=live_workers, metrics=metrics, limits=limits))
-    _add_facts(app, models, metrics, limits)
+    _add_facts(app, metrics)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app
 
 
-def _add_facts(app: FastAPI, models: Models, metrics: Metrics, limits: Limits) -> None:
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(PAGE / "index.html")
+def _model_routes(models: Models, limits: Limits) -> APIRouter:
+    router = APIRouter()
 
-    @app.get(
+    @router.get(
         "/v1/models",
         summary="List the models, their heads, the detectors and the limits",
         responses={200: {"content": {"application/json": {"example": schemas.MODELS}}}},
     )
     def get_models() -> dict[str, Any]:
         """Return all that a request can choose between, and what is refused."""
-        return models.describe() | {
-            "limits": {
-                "max_bytes": limits.max_bytes,
-                "max_film_bytes": limits.max_film_bytes,
-                "max_frame_bytes": limits.max_frame_bytes,
-                "max_pixels": limits.max_pixels,
-                "max_pictures": limits.max_pictures,
-                "max_film_s": limits.max_film_s,
-            }
-        }
+        return models.describe() | {"limits": limits.describe()}
+
+    return router
+
+
+def _add_facts(app: FastAPI, metrics: Metrics) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(PAGE / "index.html")
 
     @app.get("/health", summary="Ask whether the server answers")
     async def health() -> dict[str, str]:

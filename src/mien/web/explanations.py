@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse
 
-from mien.errors import MienError, PictureError, UsageError
+from mien.errors import PictureError, UsageError
 from mien.explain import Score, label_of, rise_maps
 from mien.inference.analyzer import Analyzer
 from mien.inference.crops import crop_faces, crop_transform
@@ -23,7 +23,7 @@ from mien.web.deadline import in_time
 from mien.web.gate import Gate
 from mien.web.models import Models
 from mien.web.settings import Limits
-from mien.web.uploads import Upload, drain, read_uploads
+from mien.web.uploads import Upload, read_uploads
 
 DIGITS = 3
 """Of the values of a map: a colour has no more."""
@@ -55,27 +55,21 @@ def explanation_routes(models: Models, *, gate: Gate, workers: ThreadPoolExecuto
     )
     async def post_explain(
         request: Request,
-        face: Annotated[int, Query(ge=0, description="Which face, from 0, in the order of /v1/analyze.")] = 0,
+        choice: Annotated[schemas.Choice, Depends()],
+        face: Annotated[int, Query(ge=0, description="Which face: counted from 0, in the order of /v1/analyze.")] = 0,
         label: Annotated[str | None, Query(description="The emotion to explain; without, the most probable.")] = None,
-        model: schemas.Model = None,
-        labels: schemas.Labels = None,
-        detector: schemas.DetectorName = None,
     ) -> JSONResponse:
         """Cover random halves of the face and average what is left (RISE; Petsiuk, Das & Saenko 2018)."""
-        try:
-            with ExitStack() as place:
-                place.enter_context(gate.place())
-                analyzer = await models.opened(model, labels, detector)
-                (upload,) = await read_uploads(
-                    request, field="picture", max_bytes=limits.max_bytes, max_files=1, timeout_s=limits.timeout_s
-                )
-                place.callback(upload.file.close)
-                given_up = Event()
-                work = workers.submit(explain_upload, analyzer, upload, face, label, given_up.is_set)
-                content = await in_time(work, request, timeout_s=limits.timeout_s, place=place, stop=given_up.set)
-        except MienError:
-            await drain(request)
-            raise
+        with ExitStack() as place:
+            place.enter_context(gate.place())
+            analyzer = await models.opened(choice)
+            (upload,) = await read_uploads(
+                request, field="picture", max_bytes=limits.max_bytes, max_files=1, timeout_s=limits.timeout_s
+            )
+            place.callback(upload.file.close)
+            given_up = Event()
+            work = workers.submit(explain_upload, analyzer, upload, face, label, given_up.is_set)
+            content = await in_time(work, request, timeout_s=limits.timeout_s, place=place, stop=given_up.set)
         return JSONResponse(content)
 
     return router
@@ -113,9 +107,9 @@ def explain_upload(
         raise PictureError((upload.name or "the picture") + str(error).removeprefix(describe(content))) from error
     result = analyzer.analyze(picture)
     if number >= len(result):
-        raise UsageError(f"face {number}: {len(result)} faces were found, counted from 0; ask for one of them")
+        raise UsageError(f"face {number}: {_count(len(result))}")
     found = result.faces[number]
-    wanted = label_of(analyzer.head, label) if label else found.emotions.top
+    wanted = found.emotions.top if label is None else label_of(analyzer.head, label)
     crops = crop_faces(picture, [found.face], analyzer.card.crop)
     (heat,) = rise_maps(_in_pieces(analyzer.score, given_up), crops, np.array([analyzer.head.labels.index(wanted)]))
     most = max(float(np.abs(heat).max()), 1e-9)
@@ -127,6 +121,13 @@ def explain_upload(
         "map": (heat / most).astype(float).round(DIGITS).tolist(),
         "transform": cv2.invertAffineTransform(crop_transform(found.face, analyzer.card.crop)).T.ravel().tolist(),
     }
+
+
+def _count(faces: int) -> str:
+    if not faces:
+        return "no face was found; send another picture, or choose another detector"
+    found = "1 face was found" if faces == 1 else f"{faces} faces were found"
+    return f"{found}, counted from 0; ask for one of them"
 
 
 def _in_pieces(score: Score, given_up: Callable[[], bool]) -> Score:

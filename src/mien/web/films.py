@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from mien.errors import MienError
 from mien.model_card import Head
 from mien.video_results import FrameResult, table_columns
 from mien.web import schemas
@@ -18,7 +17,7 @@ from mien.web.gate import Gate
 from mien.web.jobs import Jobs
 from mien.web.models import Models
 from mien.web.settings import Limits
-from mien.web.uploads import drain, read_uploads
+from mien.web.uploads import read_uploads
 
 Format = Literal["json", "jsonl", "csv"]
 
@@ -45,44 +44,35 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         },
         openapi_extra=schemas.files_body("video", many=False, kinds="video/*"),
     )
-    async def post_film(
-        request: Request,
-        model: schemas.Model = None,
-        labels: schemas.Labels = None,
-        detector: schemas.DetectorName = None,
-    ) -> JSONResponse:
+    async def post_film(request: Request, choice: Annotated[schemas.Choice, Depends()]) -> JSONResponse:
         """Send one film; ask `GET /v1/videos/{id}` how far it is, and `.../result` for what was found so far."""
-        try:
-            with gate.place():
-                jobs.check_room()
-                analyzer = await models.opened(model, labels, detector)
-                (upload,) = await read_uploads(
-                    request,
-                    field="video",
-                    max_bytes=limits.max_film_bytes,
-                    max_files=1,
-                    timeout_s=limits.timeout_s,
-                    on_disk=True,
-                )
-                job = jobs.add(upload.file, upload.name, analyzer)
-        except MienError:
-            await drain(request)
-            raise
+        with gate.place():
+            jobs.check_room()
+            analyzer = await models.opened(choice)
+            (upload,) = await read_uploads(
+                request,
+                field="video",
+                max_bytes=limits.max_film_bytes,
+                max_files=1,
+                timeout_s=limits.timeout_s,
+                on_disk=True,
+            )
+            job = jobs.add(upload.file, upload.name, analyzer)
         headers = {"Location": f"/v1/videos/{job.id}"}
         return JSONResponse(job.to_dict(), status_code=HTTPStatus.ACCEPTED, headers=headers)
 
     @router.get(
-        "/v1/videos/{identity}",
+        "/v1/videos/{id}",
         summary="Ask how far a film is",
         response_model=None,
         responses={200: {"model": schemas.JobShape}, **schemas.errors(HTTPStatus.NOT_FOUND)},
     )
-    async def get_film(identity: str) -> JSONResponse:
+    async def get_film(identity: schemas.JobId) -> JSONResponse:
         """Return the state of a film."""
         return JSONResponse(jobs.get(identity).to_dict())
 
     @router.get(
-        "/v1/videos/{identity}/result",
+        "/v1/videos/{id}/result",
         summary="Get what was found in a film, so far or all of it",
         response_model=None,
         responses={
@@ -98,7 +88,7 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         },
     )
     async def get_result(
-        identity: str,
+        identity: schemas.JobId,
         wanted: Annotated[Format, Query(alias="format", description="json, jsonl (a frame a line) or csv.")] = "json",
         after: Annotated[int, Query(ge=0, description="Leave out so many frames, which you have already.")] = 0,
     ) -> Response:
@@ -114,13 +104,13 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         return StreamingResponse(_json(job.to_dict(), frames), media_type="application/json")
 
     @router.delete(
-        "/v1/videos/{identity}",
+        "/v1/videos/{id}",
         summary="Stop the work on a film and forget it",
         status_code=HTTPStatus.NO_CONTENT,
         response_model=None,
         responses=schemas.errors(HTTPStatus.NOT_FOUND),
     )
-    async def delete_film(identity: str) -> Response:
+    async def delete_film(identity: schemas.JobId) -> Response:
         """Forget a film."""
         jobs.remove(identity)
         return Response(status_code=HTTPStatus.NO_CONTENT)

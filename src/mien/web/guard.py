@@ -122,7 +122,9 @@ class Guard:
             )
         origin = headers.get("origin")
         if origin is not None and origin not in self._settings.origins and _netloc(origin) != host.lower():
-            return HTTPStatus.FORBIDDEN, f"pages of {origin} may not ask here; allow them: mien serve --cors {origin}"
+            # "null" is what browsers send of files and of frames without rights, whoever made them.
+            remedy = "such pages never may" if origin == "null" else f"allow them: mien serve --cors {origin}"
+            return HTTPStatus.FORBIDDEN, f"pages of {origin} may not ask here; {remedy}"
         key = self._settings.api_key
         if key is not None and _needs_key(scope) and not _same(key, _keys(headers)):
             return HTTPStatus.UNAUTHORIZED, "the key is missing or wrong; send it as Authorization: Bearer KEY"

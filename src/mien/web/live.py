@@ -3,9 +3,9 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from mien.errors import MienError, PictureError
@@ -15,7 +15,9 @@ from mien.inference.video.analyzer import VideoAnalyzer
 from mien.web.gate import Gate
 from mien.web.metrics import Metrics
 from mien.web.models import Models
+from mien.web.queries import check_query
 from mien.web.refusals import RefusedError
+from mien.web.schemas import Choice
 from mien.web.settings import Limits
 
 PROTOCOL = "mien"
@@ -65,13 +67,12 @@ def live_routes(
     router = APIRouter()
 
     @router.websocket("/v1/live")
-    async def live(
-        socket: WebSocket, model: str | None = None, labels: str | None = None, detector: str | None = None
-    ) -> None:
+    async def live(socket: WebSocket, choice: Annotated[Choice, Depends()]) -> None:
         await socket.accept(PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", ()) else None)
         try:
+            await check_query(socket)  # here, where the other side can be told; a dependency could only hang up
             with gate.place():
-                analyzer = await models.opened(model, labels, detector)
+                analyzer = await models.opened(choice)
                 await _converse(socket, analyzer, workers, metrics, limits)
         except RefusedError as error:
             await _close(socket, LATER, str(error))

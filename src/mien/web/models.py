@@ -6,9 +6,10 @@ from typing import Any
 
 from mien.errors import unknown_name
 from mien.inference.analyzer import Analyzer
-from mien.inference.detectors import DETECTORS
+from mien.inference.detectors import DETECTORS, resolved
 from mien.inference.weights import CATALOGUE, find
 from mien.model_card import ModelCard
+from mien.web.schemas import Choice
 from mien.web.settings import Settings
 
 
@@ -29,7 +30,7 @@ class Models:
         self._settings = settings
         self._lock = threading.Lock()
         self._opened: dict[tuple[str, str, str], Analyzer] = {}
-        self._asked: dict[tuple[str | None, str | None, str | None], Analyzer] = {}
+        self._asked: dict[Choice, Analyzer] = {}
         own = self._open(settings.model, settings.labels, settings.detector)
         self.default = own.card.name
         self._files = {entry.name: entry.name for entry in CATALOGUE if entry.kind == "emotions"}
@@ -37,41 +38,41 @@ class Models:
         self._cards: dict[str, ModelCard] = {self.default: own.card}
         self._opened[self.default, own.head.name, own.detector.name] = own
 
-    def get(self, model: str | None, labels: str | None, detector: str | None) -> Analyzer:
-        """Return an analyzer; None stands for the server's default.
+    def get(self, choice: Choice) -> Analyzer:
+        """Return the analyzer that a request has chosen.
 
         Raises:
             UsageError: there is no such model, head or detector.
             WeightsError: a weight file has not been pulled, or is damaged.
         """
-        name = model or self.default
+        name = self.default if choice.model is None else choice.model
         if name not in self._files:
             raise unknown_name("model", name, self._files)
-        found = self._detector(detector or self._settings.detector)
+        found = resolved(self._settings.detector if choice.detector is None else choice.detector)
         with self._lock:  # a model is opened once, however many ask for it at the same time
             card = self._card(name)
-            default = self._settings.labels if name == self.default else None
-            head = card.head(labels or default or card.heads[0].name)
+            usual = self._settings.labels if name == self.default else None
+            labels = usual if choice.labels is None else choice.labels
+            head = card.heads[0] if labels is None else card.head(labels)
             key = name, head.name, found
             if key not in self._opened:
                 self._opened[key] = self._open(self._files[name], head.name, found)
             return self._opened[key]
 
-    async def opened(self, model: str | None, labels: str | None, detector: str | None) -> Analyzer:
+    async def opened(self, choice: Choice) -> Analyzer:
         """Return an analyzer as `get` does, without keeping the event loop from its work while a model is opened."""
-        asked = model, labels, detector
-        if asked not in self._asked:
-            self._asked[asked] = await asyncio.to_thread(self.get, model, labels, detector)
-        return self._asked[asked]
+        if choice not in self._asked:
+            self._asked[choice] = await asyncio.to_thread(self.get, choice)
+        return self._asked[choice]
 
     def describe(self) -> dict[str, Any]:
         """Return what can be asked for: models with their heads, and detectors."""
         with self._lock:
             cards = [self._card(name) for name in self._files]
-        usual = self.get(None, None, None)
+        usual = self.get(Choice())
         return {
             "models": [_describe(card) for card in cards],
-            "detectors": [name for name in DETECTORS if name != "auto" and self._here(name)],
+            "detectors": [name for name in DETECTORS if name != "auto" and (name != "yunet" or find(name).is_there())],
             "default": {"model": self.default, "labels": usual.head.name, "detector": usual.detector.name},
         }
 
@@ -81,16 +82,6 @@ class Models:
             self._cards[name] = opened.card
             self._opened[name, opened.head.name, "whole"] = opened
         return self._cards[name]
-
-    def _detector(self, name: str) -> str:
-        if name not in DETECTORS:
-            raise unknown_name("detector", name, DETECTORS)
-        if name == "auto":
-            return "yunet" if self._here("yunet") else "haar"
-        return name
-
-    def _here(self, detector: str) -> bool:
-        return detector != "yunet" or find("yunet").is_there()
 
     def _open(self, model: str, labels: str | None, detector: str) -> Analyzer:
         return Analyzer(

@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
-from mien.errors import MienError
 from mien.web import schemas
 from mien.web.batching import Desk, Order
 from mien.web.deadline import in_time
@@ -14,7 +14,7 @@ from mien.web.gate import Gate
 from mien.web.metrics import Metrics
 from mien.web.models import Models
 from mien.web.settings import Limits
-from mien.web.uploads import drain, read_uploads
+from mien.web.uploads import read_uploads
 
 
 def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, limits: Limits) -> APIRouter:
@@ -41,33 +41,27 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
     )
     async def analyze(
         request: Request,
-        model: schemas.Model = None,
-        labels: schemas.Labels = None,
-        detector: schemas.DetectorName = None,
+        choice: Annotated[schemas.Choice, Depends()],
         min_confidence: schemas.MinConfidence = 0.0,
     ) -> JSONResponse:
         """Send one picture as the body, or one or many as a form. JPEG, PNG, WebP, AVIF, BMP, TIFF and GIF can be read.
 
         Those that cannot be used stand under `problems`, and the rest is answered; if none can, the status is 422.
         """
-        try:
-            with ExitStack() as place:
-                place.enter_context(gate.place())
-                analyzer = await models.opened(model, labels, detector)
-                uploads = await read_uploads(
-                    request,
-                    field="pictures",
-                    max_bytes=limits.max_bytes,
-                    max_files=limits.max_pictures,
-                    timeout_s=limits.timeout_s,
-                )
-                for upload in uploads:
-                    place.callback(upload.file.close)
-                work = desk.submit(analyzer, Order(uploads, min_confidence))
-                content = await in_time(work, request, timeout_s=limits.timeout_s, place=place)
-        except MienError:
-            await drain(request)
-            raise
+        with ExitStack() as place:
+            place.enter_context(gate.place())
+            analyzer = await models.opened(choice)
+            uploads = await read_uploads(
+                request,
+                field="pictures",
+                max_bytes=limits.max_bytes,
+                max_files=limits.max_pictures,
+                timeout_s=limits.timeout_s,
+            )
+            for upload in uploads:
+                place.callback(upload.file.close)
+            work = desk.submit(analyzer, Order(uploads, min_confidence))
+            content = await in_time(work, request, timeout_s=limits.timeout_s, place=place)
         metrics.pictures.inc(len(content["results"]))
         metrics.faces.inc(sum(len(result["faces"]) for result in content["results"]))
         return JSONResponse(content)

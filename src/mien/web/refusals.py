@@ -1,5 +1,6 @@
 """Errors of mien -> HTTP: a status and one sentence, always in the same shape, ``{"error": "..."}``."""
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -10,6 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from mien.errors import MienError, OutputError, PictureError, UsageError, VideoError, WeightsError
+
+DRAIN_S, DRAIN_BYTES = 5.0, 64 << 20
+"""So much of a refused body is read and thrown away, so that its sender gets to hear why; then the line is cut."""
 
 
 class RefusedError(MienError):
@@ -56,11 +60,25 @@ _STATUSES: Mapping[type[MienError], HTTPStatus] = {
 }
 
 
+async def drain(request: Request) -> None:
+    """Throw away the body of a request that is refused, or what of it has not been read."""
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            count = 0
+            async for chunk in request.stream():
+                count += len(chunk)
+                if count > DRAIN_BYTES:
+                    return
+    except Exception:  # whatever goes wrong here, the refusal stands
+        return
+
+
 def add_handlers(app: FastAPI) -> None:
     """Make an app answer all errors in the same shape."""
 
     @app.exception_handler(MienError)
     async def mien_error(request: Request, error: MienError) -> Response:
+        await drain(request)
         if isinstance(error, RefusedError):
             return answer(str(error), error.status, error.headers)
         kinds = (status for kind, status in _STATUSES.items() if isinstance(error, kind))
@@ -72,6 +90,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
+        await drain(request)
         places = (f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors())
         return answer("; ".join(places), HTTPStatus.UNPROCESSABLE_ENTITY)
 

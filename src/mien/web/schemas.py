@@ -1,10 +1,14 @@
 """The shapes of questions and answers, for the description under /openapi.json."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+
+from mien.web.jobs import State
+from mien.web.settings import Limits
 
 FACE: dict[str, Any] = {
     "box": [183.4, 61.2, 268.9, 170.5],
@@ -68,7 +72,7 @@ MODELS: dict[str, Any] = {
     ],
     "detectors": ["haar", "yunet", "whole"],
     "default": {"model": "mien-base", "labels": "fer7", "detector": "yunet"},
-    "limits": {"max_bytes": 33554432, "max_film_bytes": 268435456, "max_pixels": 50000000},
+    "limits": Limits().describe(),
 }
 
 
@@ -125,7 +129,7 @@ class AnalyzeShape(_Shape):
 class ExplanationShape(_Shape):
     """How much each part of a face raised the probability of a label."""
 
-    face: int
+    face: int = Field(description="Which one: counted from 0, in the order of /v1/analyze.")
     label: str
     probability: float
     most: float = Field(description="The probability that the part that counts most is worth.")
@@ -142,7 +146,7 @@ class JobShape(_Shape):
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"example": JOB})
     id: str
-    state: Literal["waiting", "running", "done", "failed"]
+    state: State
     frames: int = Field(description="Analysed so far.")
     expected_frames: int | None = Field(description="By the film's header, where it says so.")
     progress: float | None = Field(description="0 to 1, where it is known.")
@@ -160,17 +164,32 @@ class ErrorShape(BaseModel):
     error: str
 
 
-Model = Annotated[
-    str | None, Query(description="A name of GET /v1/models; the server's default without.", examples=["mien-base"])
-]
-Labels = Annotated[
-    str | None,
-    Query(description="The head that answers, such as fer7 or ferplus8; the model's first without.", examples=["fer7"]),
-]
-DetectorName = Annotated[
-    str | None,
-    Query(alias="detector", description="yunet, haar, auto, or whole for pictures that are crops of one face."),
-]
+@dataclass(frozen=True)
+class Choice:
+    """What a request asks to be answered by; FastAPI reads it from the address of each route that depends on it.
+
+    Attributes:
+        model: a name of the catalogue or of the server's own model; None takes the server's.
+        labels: a head of that model; None takes the server's choice, or the model's first.
+        detector: finds the faces; None takes the server's.
+    """
+
+    model: Annotated[
+        str | None, Query(description="A name of GET /v1/models; the server's default without.", examples=["mien-base"])
+    ] = None
+    labels: Annotated[
+        str | None,
+        Query(
+            description="The head that answers, such as fer7 or ferplus8; the model's first without.",
+            examples=["fer7"],
+        ),
+    ] = None
+    detector: Annotated[
+        str | None, Query(description="yunet, haar, auto, or whole for pictures that are crops of one face.")
+    ] = None
+
+
+JobId = Annotated[str, Path(alias="id", description="As POST /v1/videos has answered it.")]
 MinConfidence = Annotated[
     float, Query(ge=0, le=1, description="Leave out faces whose top emotion is less probable than this.")
 ]

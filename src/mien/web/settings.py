@@ -43,6 +43,17 @@ class Limits:
     timeout_s: float = 60.0
     idle_s: float = 60.0
 
+    def describe(self) -> dict[str, float]:
+        """Return those that a client can keep to by itself, ready for JSON."""
+        return {
+            "max_bytes": self.max_bytes,
+            "max_film_bytes": self.max_film_bytes,
+            "max_frame_bytes": self.max_frame_bytes,
+            "max_pixels": self.max_pixels,
+            "max_pictures": self.max_pictures,
+            "max_film_s": self.max_film_s,
+        }
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -3,21 +3,24 @@
 import asyncio
 import io
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO
+from urllib.parse import quote
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from mien.errors import MienError, unknown_name
+from mien.web.queries import query_keys
 from mien.web.refusals import RefusedError
 
-DRAIN_S, DRAIN_BYTES = 5.0, 64 << 20
-"""So much of a refused body is read and thrown away, so that its sender gets to hear why; then the line is cut."""
+LONGEST_SHOWN = 40
+"""Of a value that stands in the wrong place, in characters; a longer one is not repeated."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ async def read_uploads(
         on_disk: whether more than a megabyte goes to a temporary file; it has no name, and is gone with the process.
 
     Raises:
-        RefusedError: too large, too slow, no files, or of a type that holds none.
+        RefusedError: too large, too slow, no files, of a type that holds none, or with choices in the form.
+        UsageError: the form has a field that nobody knows.
         ClientDisconnect: the sender has gone.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -76,31 +80,44 @@ async def read_uploads(
             headers={"Connection": "close"},
         ) from None
     except (MultiPartException, KeyError, ValueError) as error:
-        raise RefusedError(
+        raise _malformed(
             f"the form cannot be read ({getattr(error, 'message', error)}); send multipart/form-data with at most "
-            f"{max_files} files in the field {field!r}",
-            status=HTTPStatus.BAD_REQUEST,
+            f"{max_files} files in the field {field!r}"
         ) from error
-    names = [value.filename or "" for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if wrong := [name for name in names if not _is_text(name)]:
+    try:
+        return _files(form, field, query_keys(request))
+    except MienError:
         await form.close()
-        raise RefusedError(
-            f"the name of a file, {wrong[0]!a}, is not text; send the form, and the names in it, in UTF-8",
-            status=HTTPStatus.BAD_REQUEST,
-        )
+        raise
+
+
+def _files(form: FormData, field: str, keys: Sequence[str]) -> list[Upload]:
+    # What is not used is refused: who sends it would take the answer for one to another question.
     uploads = []
     for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name == field:
-                uploads.append(Upload(value.filename or None, value.file))
-            else:
-                value.file.close()
+        if name != field:
+            raise _misplaced(name, value, field, keys)
+        if not isinstance(value, UploadFile):
+            raise _malformed(f"the field {field!r} holds text; send a file with its name, with curl: -F {field}=@FILE")
+        if not _is_text(value.filename or ""):
+            raise _malformed(
+                f"the name of a file, {value.filename!a}, is not text; send the form, and the names in it, in UTF-8"
+            )
+        uploads.append(Upload(value.filename or None, value.file))
     if not uploads:
-        raise RefusedError(
-            f"the form has no file in the field {field!r}; send at least one, with a file name",
-            status=HTTPStatus.BAD_REQUEST,
-        )
+        raise _malformed(f"the form has no file in the field {field!r}; send at least one, with a file name")
     return uploads
+
+
+def _misplaced(name: str, value: UploadFile | str, field: str, keys: Sequence[str]) -> MienError:
+    if name in keys:
+        shown = quote(value, errors="replace") if isinstance(value, str) and len(value) <= LONGEST_SHOWN else "..."
+        return _malformed(f"{name} goes into the address: ?{name}={shown}")
+    return unknown_name("form field", name, [field], f"Into the address go {', '.join(keys)}.")
+
+
+def _malformed(error: str) -> RefusedError:
+    return RefusedError(error, status=HTTPStatus.BAD_REQUEST)
 
 
 def _is_text(name: str) -> bool:
@@ -110,19 +127,6 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-async def drain(request: Request) -> None:
-    """Throw away the body of a request that has been refused."""
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            count = 0
-            async for chunk in request.stream():
-                count += len(chunk)
-                if count > DRAIN_BYTES:
-                    return
-    except Exception:  # whatever goes wrong here, the refusal stands
-        return
 
 
 async def _counted(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
