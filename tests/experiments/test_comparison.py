@@ -39,8 +39,8 @@ def test_what_is_wrong_with_the_last_is_told_before_the_first_is_trained(tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"empty: holds no finished run .*; `mien train` makes one"):
         compare([files[0], tmp_path / "empty"], table, runs=runs)
-    with pytest.raises(UsageError, match=r"empty: is a run, which --set does not change"):
-        compare([files[0], tmp_path / "empty"], table, runs=runs, changes=["loop.epochs=1"])
+    with pytest.raises(UsageError, match=r"empty: is a run, and --set changes recipes; leave it out"):
+        compare([tmp_path / "empty"], table, runs=runs, changes=["loop.epochs=1"])
     assert not runs.exists()
 
 
@@ -64,11 +64,11 @@ def test_a_run_of_other_pictures_is_not_compared(tmp_path, table, other_table, r
     runs, changes = tmp_path / "runs", ["loop.epochs=1"]
     path = recipe_file()
     compare([path], table, runs=runs, changes=changes)
-    for given in (path, runs / "small"):
+    for given, set_ in ((path, changes), (runs / "small", ())):
         with pytest.raises(
             RecipeError, match=r"small: has other pictures for training than .*drawn\.parquet; give the"
         ):
-            compare([given], other_table, runs=runs, changes=changes)
+            compare([given], other_table, runs=runs, changes=set_)
     (runs / "small" / "run.json").unlink()  # an earlier version's says nothing of pictures
     assert len(compare([path], other_table, runs=runs, changes=changes)) == 1
 

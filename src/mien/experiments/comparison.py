@@ -82,9 +82,11 @@ def compare(
     Raises:
         WeightsError: a folder holds no finished run, or one that was ended before it was scored.
         RecipeError: a finished run has other pictures than `data`.
-        UsageError: a recipe lies where the run's own is written, or a finished run is given with changes.
+        UsageError: a recipe lies where the run's own is written, or there are changes, and runs alone.
         MienError: see `mien.experiments.training_run.run_recipe`.
     """
+    if changes and all(path.is_dir() for path in recipes):
+        raise UsageError(f"{recipes[0]}: is a run, and --set changes recipes; leave it out, or give a recipe")
     planned = [_planned(path, data, runs, changes) for path in recipes]  # what is wrong is told before the long work
     rows = []
     for folder, recipe in planned:
@@ -150,8 +152,6 @@ def main_metric(row: Compared) -> str:
 def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> tuple[RunFolder, Recipe | None]:
     # The folder of the run, and the recipe where it is still to be trained.
     if path.is_dir():
-        if changes:
-            raise UsageError(f"{path}: is a run, which --set does not change; give a recipe to train another")
         return _checked(RunFolder(path), data), None
     recipe = read_recipe(path, changes)
     folder = RunFolder(runs / recipe.name)
