@@ -234,10 +234,11 @@ def test_stopped_and_run_again_it_is_complete_and_nothing_is_done_twice(many, tm
     if how == signal.SIGKILL:
         assert not output.exists()
     else:
-        assert f"interrupted; of {300 - known} pictures there are no results\n" in err
+        written = len(json.loads(output.read_text()))
+        assert 0 <= known - written <= 1  # one may be in the journal and not yet counted
+        assert f"interrupted; of {300 - written} pictures there are no results\n" in err
         assert f"run the same command again to go on from there (kept in {journal})" in err
         assert "Traceback" not in err
-        assert len(json.loads(output.read_text())) == known
     again = subprocess.run(words, check=True, capture_output=True, text=True)
     assert f"went on after {known} pictures of an interrupted run" in again.stdout
     assert "300 faces in 300 pictures" in again.stdout
