@@ -195,6 +195,7 @@ class ModelCard:
                 **content,
             )
             _check_texts(card)
+            _check_metrics(card)
             _check(card)
             return card
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -229,6 +230,9 @@ def _check_texts(card: ModelCard) -> None:
             raise ValueError(f"the name of head {head.name!r}, or one of its labels, is not a text")
         if not head.labels or len(set(head.labels)) < len(head.labels):
             raise ValueError(f"head {head.name} has no labels, or one of them twice")
+
+
+def _check_metrics(card: ModelCard) -> None:
     for name, value in card.metrics.items():
         if name.count("/") < 2 or not isinstance(value, int | float):
             raise ValueError(f"the metric {name!r} is not named SPLIT/HEAD/METRIC, or is not a number")

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 
@@ -73,3 +74,12 @@ def test_names_and_emotions_are_whole_in_a_narrow_terminal(mien, monkeypatch, as
     names = [line.split()[0] for line in mien("models", "list")[1].splitlines() if line.strip() and line[0] != " "]
     assert {"mien-base", "mien-compact", "mien-small", "mien-nano", "yunet"} <= set(names)
     assert "happiness" in mien("analyze", astronaut, "--detector", "haar")[1]
+
+
+def test_an_error_of_the_system_that_is_not_of_the_output_is_not_called_one(mien, monkeypatch):
+    def refused():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+
+    monkeypatch.setattr(cli, "app", refused)
+    with pytest.raises(ConnectionRefusedError):
+        mien("models", "list")

@@ -34,6 +34,9 @@ app.command("sweep")(experiments.sweep)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 
+UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EPIPE)
+"""What a system says where it cannot write; other errors of it are nobody's output."""
+
 _debug = False
 
 
@@ -73,8 +76,8 @@ def main() -> None:
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        # Commands tell of their own files; what names none is standard output.
-        if error.filename is not None or _wants_traceback():
+        # Commands tell of their own files; what names none and could not be written is standard output.
+        if error.filename is not None or error.errno not in UNWRITTEN or _wants_traceback():
             raise
         _let_go_of_output()
         if error.errno != errno.EPIPE:  # whoever reads no further, such as head, is no problem

@@ -1,4 +1,4 @@
-"""How good predictions are, on all pictures and with bootstrap intervals. scikit-learn's, where it has the metric."""
+"""How good predictions are, on all pictures and with bootstrap intervals; defined as scikit-learn's."""
 
 from dataclasses import dataclass
 
