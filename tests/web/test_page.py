@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import json
 import re
 import shutil
@@ -10,7 +11,9 @@ import urllib.error
 import urllib.request
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.web.conftest import run_server
 
@@ -260,6 +263,12 @@ def go_to(page, seconds):
     )
 
 
+def seen(page, selector):
+    """What somebody sees where an element is, whatever lies above it: (height, width, 3) uint8 RGB."""
+    shot = page.screenshot(clip=page.locator(selector).bounding_box())
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
 def test_what_has_not_been_analysed_yet_is_hidden_where_faces_are_blurred(page, film):
     hold_back(page, known=10)
     page.check("#blur")
@@ -272,6 +281,8 @@ def test_what_has_not_been_analysed_yet_is_hidden_where_faces_are_blurred(page, 
     expect(page.locator("#veil")).to_be_visible()
     expect(page.locator("#summary")).to_have_text("Not analysed.")
     assert painted(page, "#picture") == 0
+    below = seen(page, "#film")[10:40]  # above its own controls, and above the words
+    assert np.ptp(below.reshape(-1, 3), axis=0).max() == 0
 
 
 def test_what_lies_beyond_the_limit_is_hidden_too(browser, film):
@@ -299,6 +310,19 @@ def see_blurred(page, film, *, frames):
     page.set_input_files("#file", film)
     expect(page.locator("#timeline")).to_have_attribute("data-frames", frames, timeout=30_000)
     expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_boxes_and_blur_lie_above_the_film_on_the_screen(page, film):
+    see_blurred(page, film, frames="30")
+    go_to(page, 0.5)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    page.wait_for_timeout(300)  # for what is drawn to be on the screen
+    both = seen(page, "#picture").astype(int)
+    page.locator("#film").evaluate("video => { video.style.visibility = 'hidden'; }")
+    alone = seen(page, "#picture").astype(int)
+    drawn = alone.max(axis=2) > 60  # before the dark of the frame; what names the emotions is half transparent
+    assert drawn.mean() > 0.05
+    assert (np.abs(both - alone).max(axis=2) <= 8)[drawn].mean() > 0.9
 
 
 def test_the_last_frame_of_a_film_stays_known(page, film):
