@@ -89,6 +89,11 @@ def mode_of(path: Path) -> int | None:
         raise OSError(errno.EINVAL, str(error)) from error
 
 
+def in_utf8(text: str) -> str:
+    """Return a text, such as a file's name, as UTF-8 that loses nothing (see `ODD`), for what takes nothing else."""
+    return text.encode("utf-8", ODD).decode("utf-8")
+
+
 def free_name(stem: str, suffix: str, taken: dict[str, int]) -> str:
     """Return a file name that is not taken, ``stem`` or ``stem-2`` and so on with the suffix, and note it as taken.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, import_extra
-from mien.files import ODD
+from mien.files import ODD, in_utf8
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 GROUP_ROWS = 2048
@@ -74,7 +74,7 @@ def _write_parquet(rows: Iterable[Row], path: Path, columns: Sequence[str]) -> N
 def _in_utf8(row: Row) -> Row:
     # Parquet takes nothing else, and a file's name may be of other bytes.
     source = row["source"]
-    return {**row, "source": source and source.encode("utf-8", ODD).decode("utf-8")}
+    return {**row, "source": source and in_utf8(source)}
 
 
 def _pyarrow() -> tuple[Any, Any]:

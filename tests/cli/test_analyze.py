@@ -374,6 +374,11 @@ def test_find_pictures(folder):
     assert len(find_pictures([str(folder / "**" / "a.jpg"), str(folder / "a.jpg")])) == 2
     with pytest.raises(UsageError):
         find_pictures([str(folder / "*.gif")])
+    drawn = folder / "drawn"  # a shell that expands * names it too
+    drawn.mkdir()
+    assert find_pictures([str(folder / "a.jpg"), str(drawn)], but=drawn) == [folder / "a.jpg"]
+    with pytest.raises(UsageError, match="no pictures in this folder"):
+        find_pictures([str(folder / "a.jpg"), str(drawn)])
 
 
 def test_a_face_that_is_left_out_is_no_missing_face(mien, folder):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import av
@@ -203,11 +204,57 @@ def test_a_film_that_went_away_when_it_was_done_is_in_the_table(mien, disk):
     assert not Path("o.csv.journal").exists()
 
 
+@pytest.mark.parametrize("given", [["usb"], ["usb/*.mp4"], ["usb/a.mp4", "usb/b.mp4"]])  # the last by a shell
+def test_films_may_come_and_go_between_two_runs(mien, disk, given):
+    kill(mien, *given, "-o", "o.csv", at=60)
+    (disk / "a.mp4").rename("away.mp4")
+    write_film(disk / "c.mp4", gray_steps(5))
+    again = ["usb/b.mp4", "usb/c.mp4"] if len(given) > 1 else given
+    code, _, err = mien("video", *again, "-o", "o.csv")
+    assert code == 1
+    assert "a.mp4: no such file; check the path; an interrupted run had come to its end, so its rows are there" in err
+    assert {row["source"]: row["frame"] for row in rows_of("o.csv")} == {
+        "usb/b.mp4": "39",
+        "usb/c.mp4": "4",
+        "usb/a.mp4": "39",
+    }
+
+
+def test_a_film_that_is_there_and_was_begun_is_not_forgotten(mien, disk):
+    kill(mien, disk / "a.mp4", "-o", "o.csv", at=31)
+    before = Path("o.csv.journal").read_bytes()
+    code, _, err = mien("video", disk / "b.mp4", "-o", "o.csv")
+    assert code == 2
+    assert "usb/a.mp4: an interrupted run has its first 31 frames, in o.csv.journal; name it too" in err
+    assert Path("o.csv.journal").read_bytes() == before
+
+
+def test_copies_of_other_options_are_drawn_anew(mien, disk):
+    assert mien("video", disk, "-l", "multilabel8", "-a", "o", "-p", "o")[0] == 0
+    before = {name: Path("o", name).read_bytes() for name in ("a.mp4", "a.png", "b.mp4", "b.png")}
+    kill(mien, disk, "-o", "o.csv", at=60)  # its first film is whole
+    code, out, _ = mien("video", disk, "-o", "o.csv", "-a", "o", "-p", "o")
+    assert code == 0
+    for name in ("a.png", "b.png"):  # timelines of other labels
+        assert Path("o", name).read_bytes() != before[name]
+    assert {line.partition(":")[0] for line in out.splitlines()} >= {"results", "annotated", "timeline"}
+
+
+def test_what_an_earlier_run_has_written_is_no_result(mien, disk, monkeypatch):
+    Path("o.csv").write_text("of an earlier run")
+    asked = itertools.count()
+    monkeypatch.setattr("mien.cli.video_work._interrupt", lambda: nullcontext(lambda: next(asked) > 60))
+    code, out, err = mien("video", disk, "-o", "o.csv", "-a", "drawn")
+    assert code == 1
+    assert "interrupted after" in err
+    assert "annotated: drawn" in out  # the first film's
+    assert "results:" not in out
+
+
 def test_a_live_film_that_is_over_leaves_what_was_seen_of_it(mien, disk):
     address = "rtsp://127.0.0.1:9/over"
     kill(mien, address, disk / "a.mp4", "-o", "o.csv", at=31)
     lines = Path("o.csv.journal").read_text().replace(json.dumps("usb/a.mp4"), json.dumps(address)).splitlines()
-    lines[0] = lines[0].replace(f'["{address}", "{address}"]', f'["{address}", "usb/a.mp4"]')
     lines[1] = json.dumps({"film": address, "stamp": {}})
     Path("o.csv.journal").write_text("".join(f"{line}\n" for line in lines))
     code, _, err = mien("video", address, disk / "a.mp4", "-o", "o.csv")
@@ -217,7 +264,8 @@ def test_a_live_film_that_is_over_leaves_what_was_seen_of_it(mien, disk):
     assert not Path("o.csv.journal").exists()
 
 
-def test_interrupted_by_hand_it_says_how_to_go_on(astronaut_pixels, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_by_hand_it_says_how_to_go_on(astronaut_pixels, tmp_path, number):
     film = write_film(tmp_path / "long.mp4", wandering_face(astronaut_pixels, count=300, hidden=range(0)))
     process = subprocess.Popen(
         command(film, "-o", tmp_path / "o.csv", "-a", tmp_path / "a.mp4"),
@@ -229,7 +277,7 @@ def test_interrupted_by_hand_it_says_how_to_go_on(astronaut_pixels, tmp_path):
     while not (journal.exists() and journal.read_bytes().count(b"\n") > 50):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "run the same command again to go on" in err
@@ -318,6 +366,7 @@ def test_a_copy_without_its_sound_is_said_and_all_else_is_there(mien, tmp_path, 
         (["{film}", "-a", "{film}"], 2, "is one of the films"),
         (["{film}", "-o", "a.csv", "-e", "a.csv"], 2, "a.csv: is written already"),
         (["{film}", "--max-megapixels", "inf"], 2, "--max-megapixels"),
+        (["{film}", "--max-megapixels", "nan"], 2, "--max-megapixels is nan; give a finite number"),
         (["{film}", "-p", "o.txt"], 2, "must be a folder, or a name that ends in .png"),
         (["{film}", "--start", "soon"], 2, "--start soon: is no time"),
         (["{film}", "--start", "2", "--end", "1"], 2, "start 2 s is not before end 1 s"),
@@ -383,6 +432,44 @@ def test_copies_of_an_earlier_run_are_no_films(mien, tmp_path, monkeypatch):
     assert sorted(path.name for path in Path("drawn").iterdir()) == ["a-2.mp4", "a.mp4"]
     assert find_films(["**/*.mp4"], but=Path("drawn")) == ["a.mp4", "more/a.mp4"]
     assert find_films(["drawn"], but=Path("drawn")) == ["drawn/a-2.mp4", "drawn/a.mp4"]
+
+
+def test_a_shell_may_name_the_copies_too(mien, disk):
+    words = ("usb/a.mp4", "usb/drawn", "usb/b.mp4")  # usb/*
+    (disk / "drawn").mkdir()
+    for _ in range(2):
+        assert mien("video", *words, "--annotate", "usb/drawn", "-o", "o.csv")[0] == 0
+        assert {row["source"] for row in rows_of("o.csv")} == {"usb/a.mp4", "usb/b.mp4"}
+    everything = ["usb/a.mp4", "usb/drawn/a.mp4", "usb/drawn/b.mp4"]  # usb/**/*.mp4
+    assert find_films(everything, but=Path("usb/drawn")) == ["usb/a.mp4"]
+    (disk / "none").mkdir()
+    with pytest.raises(UsageError, match="usb/none: no films in this folder"):
+        find_films(["usb/none"], but=Path("usb/none"))
+
+
+def test_a_film_is_one_film_however_it_is_spelt(disk):
+    assert find_films(["./usb/a.mp4", "usb/a.mp4", "usb/../usb/a.mp4", "usb"]) == ["./usb/a.mp4", "usb/b.mp4"]
+
+
+@pytest.mark.parametrize("words", [("-p", "frames/timeline.png"), ("-a", "frames/drawn/copy.mp4"), ("-p", "frames/p")])
+def test_nothing_is_written_among_the_frames_of_a_film(mien, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    Path("frames").mkdir()
+    Image.new("RGB", (32, 32)).save("frames/0.png")
+    code, _, err = mien("video", "frames", *words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "lies in frames, whose pictures are the film; give another place" in err
+    assert [path.name for path in Path("frames").iterdir()] == ["0.png"]
+
+
+def test_names_are_said_as_they_are(mien, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_film(Path("a.mp4"), gray_steps(3)).rename("a:cat:[b].mp4")
+    _, out, err = mien("video", "a:cat:[b].mp4", "x:b:y.mp4", "-o", "o:cat:[b].csv")
+    assert "results: o:cat:[b].csv" in out
+    assert "a:cat:[b].mp4" in out
+    assert "x:b:y.mp4: no such file" in err
+    assert "MM:SS or HH:MM:SS" in " ".join(mien("video", "--help")[1].split())
 
 
 def test_names_of_copies_are_never_the_same(mien, tmp_path):

@@ -12,7 +12,7 @@ from tests.films_on_disk import gray_steps, step_of, turned, write_film
 
 def copy(source, target, part=None):
     film, part = open_film(source), part or Part()
-    with annotated_film(target, film, start_s=part.start_s or 0.0, on_problem=pytest.fail) as writer:
+    with annotated_film(target, film, start_s=part.start_s or 0.0, end_s=part.end_s, on_problem=pytest.fail) as writer:
         for frame in film.frames(part, after=None, on_problem=pytest.fail):
             writer.write(frame.pixels, frame.time_s)
     film.close()

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def write(path, count, *, ended=False):
         for index in range(known, known + count):
             journal.write(frame(index, faces=index % 2))
         if ended:
-            journal.end("a.mp4", ["lost something"])
+            journal.end("a.mp4", problems=["lost something"], made=[Path("a.png")])
 
 
 def test_frames_come_back_as_they_were(tmp_path):
@@ -79,7 +80,9 @@ def test_several_films_and_their_ends(tmp_path):
         assert journal.films["a.mp4"].ended
         assert journal.films["a.mp4"].problems == ("lost something",)
         assert not journal.films["b.mp4"].ended
-        assert [result.index for result in journal.all_frames()] == [0, 1, 0]
+        assert journal.films["a.mp4"].made == {"a.png"}
+        assert journal.films["b.mp4"].made == frozenset()
+        assert [result.index for result in journal.frames_of(["a.mp4", "b.mp4"])] == [0, 1, 0]
 
 
 def test_another_run_and_another_file_are_refused(tmp_path):
@@ -113,7 +116,7 @@ def test_what_is_lost_stands_between_the_frames(tmp_path):
         assert [result.index for result in journal.frames("a.mp4")] == [0, 1]
         assert journal.begin("a.mp4", STAMP).problems == ("a frame",)
         journal.lose("a frame")
-        journal.end("a.mp4", ["its end"])
+        journal.end("a.mp4", problems=["its end"])
     with FilmJournal(tmp_path / "j", RUN) as journal:
         assert journal.films["a.mp4"].problems == ("a frame", "its end")
 
@@ -132,9 +135,9 @@ def test_a_film_goes_on_though_another_one_came_between(tmp_path):
                 journal.write(frame(index))
             journal.lose(f"a frame of {film}")
         journal.end("a.mp4")
-        assert [result.index for result in journal.all_frames()] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+        assert [result.index for result in journal.frames_of(["a.mp4", "b.mp4"])] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
     with FilmJournal(tmp_path / "j", RUN) as journal:
-        assert [result.index for result in journal.all_frames()] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+        assert [result.index for result in journal.frames_of(["a.mp4", "b.mp4"])] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
         assert {film: (state.ended, state.problems) for film, state in journal.films.items()} == {
             "a.mp4": (True, ("a frame of a.mp4",)),
             "b.mp4": (False, ("a frame of b.mp4",)),

@@ -56,7 +56,8 @@ def copy(source, target, part=None):
     """What was lost of a film in its annotated copy."""
     problems = []
     film, part = open_film(source), part or Part()
-    with annotated_film(target, film, start_s=part.start_s or 0.0, on_problem=problems.append) as writer:
+    start_s = part.start_s or 0.0
+    with annotated_film(target, film, start_s=start_s, end_s=part.end_s, on_problem=problems.append) as writer:
         for frame in film.frames(part, after=None, on_problem=pytest.fail):
             writer.write(frame.pixels, frame.time_s)
     film.close()
@@ -107,6 +108,16 @@ def test_channels_may_change_on_the_way(tmp_path):
     assert copy(source, tmp_path / "b.mp4") == []
     _, _, first_s, last_s = heard(tmp_path / "b.mp4")
     assert (first_s, last_s) == pytest.approx((1, 2), abs=0.1)
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("aac", "mp4"), ("pcm_s16le", "mov")])
+def test_sound_goes_on_after_the_last_picture(tmp_path, codec, ending):
+    source = write_film(tmp_path / f"a.{ending}", gray_steps(3), times=[0, 1, 2], rate=1, sound=codec, sound_s=9)
+    assert copy(source, tmp_path / "b.mp4") == []
+    assert count_frames(tmp_path / "b.mp4") == 3
+    assert heard(tmp_path / "b.mp4")[2:] == pytest.approx((0, 9), abs=0.2)
+    assert copy(source, tmp_path / "c.mp4", Part(0.5, 5)) == []
+    assert heard(tmp_path / "c.mp4")[2:] == pytest.approx((0, 4.5), abs=0.2)
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("mkv", "mp2"), ("ts", "mp2"), ("ts", "aac"), ("mkv", "ac3")])

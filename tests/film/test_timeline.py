@@ -102,7 +102,7 @@ def test_another_ending(tmp_path):
         check_plot(tmp_path / "p.txt")
 
 
-@pytest.mark.parametrize("title", ["a$_$b.mp4", "caf\udce9.mp4", "$\\frac$.mp4"])
+@pytest.mark.parametrize("title", ["a$_$b.mp4", "映画.mp4", "caf\udce9.mp4", "$\\frac$.mp4"])
 def test_a_name_is_drawn_as_it_is(tmp_path, title):
     assert draw(film([1], 10), tmp_path / "p.png", title=title).size
     draw_timeline(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.numbers import finite
 from mien.errors import UsageError
 from mien.inference.weights import DEFAULT_MODEL
 
@@ -84,7 +85,7 @@ def analyze(
         model=model,
         detector="whole" if no_detect else detector,
         labels=labels,
-        max_pixels=int(max_megapixels * 1e6),
+        max_pixels=int(finite("--max-megapixels", max_megapixels, 1e6)),
     )
     wanted = Wanted(analyzer.head.labels, output, annotate, blur, min_confidence)
     report = Report(analyzer, wanted)

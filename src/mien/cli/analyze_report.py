@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mien.cli.analyze_work import Done, Wanted
+from mien.console import Console
 from mien.inference.analyzer import Analyzer
 from mien.results import FaceResult, ImageResult
 

@@ -1,12 +1,11 @@
 """The work of `mien analyze`: which pictures, one group after the other, and what is kept of them."""
 
-import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien import __version__
-from mien.cli.finding import files_in, files_matching
+from mien.cli.finding import files_in, files_of
 from mien.cli.progress import progress_bar
 from mien.draw import blur_faces, draw_faces
 from mien.errors import OutputError, PictureError, UsageError
@@ -68,21 +67,15 @@ def find_pictures(paths: Sequence[str], *, but: Path | None = None) -> list[Path
     Raises:
         UsageError: nothing matches, or a folder holds no picture.
     """
-    files: dict[Path, None] = {}
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            found = files_in(path, PICTURE_SUFFIXES, but=but)
-            if not found:
-                raise UsageError(
-                    f"{given}: no pictures in this folder (looked for {', '.join(sorted(PICTURE_SUFFIXES))})"
-                )
-        elif glob.has_magic(given) and not path.exists():
-            found = files_matching(given, but=but)
-        else:
-            found = [path]
-        files.update(dict.fromkeys(found))
-    return list(files)
+
+    def in_folder(folder: Path) -> list[Path]:
+        found = files_in(folder, PICTURE_SUFFIXES)
+        if not found:
+            kinds = ", ".join(sorted(PICTURE_SUFFIXES))
+            raise UsageError(f"{folder}: no pictures in this folder (looked for {kinds})")
+        return found
+
+    return [Path(name) for name in files_of(paths, in_folder=in_folder, but=but)]
 
 
 def prepare_folder(folder: Path, files: Sequence[Path]) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from mien.cli import data_tables
 from mien.cli.data_output import check_table_name, print_findings, print_problems, print_table
 from mien.cli.progress import track
+from mien.console import Console
 
 if TYPE_CHECKING:
     from mien.data import Preparation, Problems, Source, Table

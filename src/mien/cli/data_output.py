@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
+from mien.console import Console
 from mien.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from mien.cli.data_output import check_table_name, print_problems, print_table
 from mien.cli.progress import track
+from mien.console import Console
 from mien.errors import unknown_name
 
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output where it exists.")]

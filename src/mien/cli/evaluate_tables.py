@@ -18,10 +18,10 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
         scored: every head against every truth.
         hint: stands behind what was scored.
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from mien.console import Console
     from mien.evaluation.wording import TABLE_METRICS, number, short_name, with_interval
 
     console = Console()
@@ -46,9 +46,9 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
 
 def print_comparison(found: "Comparison") -> None:
     """Print which of two models is better, metric by metric."""
-    from rich.console import Console
     from rich.table import Table
 
+    from mien.console import Console
     from mien.evaluation.wording import plain_name
 
     console = Console()

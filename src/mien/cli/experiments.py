@@ -34,9 +34,9 @@ def compare(
     Example: mien compare recipes/csv-*.toml --data fer2013.parquet
     """
     need_training()
-    from rich.console import Console
     from rich.table import Table
 
+    from mien.console import Console
     from mien.evaluation.wording import short_name
     from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs

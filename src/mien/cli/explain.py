@@ -99,9 +99,9 @@ def gradient_maps(run: Path, head: "Head") -> "Maps":
 
 
 def _report(picture: Path, result: "ImageResult", found: "list[Explanation]", spec: "CropSpec", target: Path) -> None:
-    from rich.console import Console
     from rich.markup import escape
 
+    from mien.console import Console
     from mien.explain import region_shares
 
     console = Console()

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mien.console import Console
 from mien.errors import WeightsError
 from mien.evaluation.wording import BY_LABEL, HEADLINES, as_in_files
 from mien.model_card import ModelCard

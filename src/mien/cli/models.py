@@ -13,10 +13,10 @@ app = typer.Typer(
 @app.command("list")
 def list_models() -> None:
     """List all weight files that mien knows, and which of them are here."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from mien.console import Console
     from mien.inference.weights import CATALOGUE, home
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -43,10 +43,10 @@ def show_model(
 
     Then the tables of the metrics.json of `mien evaluate`, where it lies beside the file as MODEL.json.
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from mien.console import Console
     from mien.inference import weights
     from mien.inference.session import Session
 

@@ -131,9 +131,9 @@ def need_training() -> None:
 
 def print_scores(scores: list["Score"]) -> None:
     """Print the main figures of a run, a row for each head and split."""
-    from rich.console import Console
     from rich.table import Table
 
+    from mien.console import Console
     from mien.evaluation.wording import HEADLINES, number, plain_name, with_interval
 
     rows: dict[tuple[str, str], list[Score]] = {}

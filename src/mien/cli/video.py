@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.numbers import finite
 from mien.errors import UsageError
 from mien.inference.weights import DEFAULT_MODEL
 
@@ -36,7 +37,8 @@ def video(
         Path | None, typer.Option("--plot", "-p", help="Draw the timeline: a name ending in .png, or a folder.")
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Begin here: seconds, M:S or H:M:S, on the film's own clock.", metavar="TIME")
+        str | None,
+        typer.Option(help="Begin here: seconds, MM:SS or HH:MM:SS, on the film's own clock.", metavar="TIME"),
     ] = None,
     end: Annotated[str | None, typer.Option(help="Stop before this time.", metavar="TIME")] = None,
     every: Annotated[int, typer.Option(min=1, help="Only each n-th frame.", metavar="N")] = 1,
@@ -100,13 +102,14 @@ def video(
 
     part = Part(_seconds(start, "--start"), _seconds(end, "--end"), every)
     settings = VideoSettings(detect_every=detect_every, smoothing_s=smoothing, hold_s=hold, max_gap_s=max_gap)
+    max_pixels = int(finite("--max-megapixels", max_megapixels, 1e6))
     names = find_films(films, but=annotate)
     outputs = Outputs(output, events, annotate, plot)
     outputs.check(names)
     cv2.setNumThreads(1)  # a detector on small frames: more threads cost a fifth more CPU for a tenth of the time
-    analyzer = Analyzer(model=model, detector=detector, labels=labels, max_pixels=int(max_megapixels * 1e6))
+    analyzer = Analyzer(model=model, detector=detector, labels=labels, max_pixels=max_pixels)
     done = work(analyzer, names, outputs, part=part, settings=settings, rate=rate)
-    report(analyzer, done, outputs)
+    report(analyzer, done)
     if done.failures:
         raise typer.Exit(1)
 

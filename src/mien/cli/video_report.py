@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mien.cli.video_work import Done, Outputs
+from mien.cli.video_work import Done
+from mien.console import Console
 from mien.film.summary import Person, Summary
 from mien.inference.analyzer import Analyzer
 
@@ -14,7 +14,7 @@ MOST_PEOPLE = 12
 """So many are listed of each film, those who are seen longest."""
 
 
-def report(analyzer: Analyzer, done: Done, outputs: Outputs) -> None:
+def report(analyzer: Analyzer, done: Done) -> None:
     """Print what was seen, where everything is, and what went wrong."""
     console = Console()
     if done.resumed:
@@ -27,14 +27,9 @@ def report(analyzer: Analyzer, done: Done, outputs: Outputs) -> None:
         console.print(f"[dim]{_line(summary)}[/]")
     if done.films:
         console.print(f"[dim]model {analyzer.card.name} ({analyzer.head.name}) · detector {analyzer.detector.name}[/]")
-        for what, path in (
-            ("results", outputs.table),
-            ("events", outputs.events),
-            ("annotated", outputs.annotate),
-            ("timeline", outputs.plot),
-        ):
-            if path is not None and path.exists():
-                console.print(f"[dim]{what}: {escape(str(path))}[/]", soft_wrap=True)
+    for what in ("results", "events", "annotated", "timeline"):
+        if what in done.saved:
+            console.print(f"[dim]{what}: {escape(str(done.saved[what]))}[/]", soft_wrap=True)
     if done.failures:
         errors = Console(stderr=True)
         for failure in done.failures:

@@ -1,6 +1,5 @@
 """The work of `mien video`: which films, where everything goes, one film after the other."""
 
-import glob
 import re
 import signal
 import tempfile
@@ -10,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mien import __version__
-from mien.cli.finding import files_in, files_matching
+from mien.cli.finding import files_in, files_of
 from mien.cli.progress import progress_bar
 from mien.errors import MienError, OutputError, UsageError
 from mien.files import check_writable, free_name
@@ -44,7 +43,8 @@ class Outputs:
         """Find out before the work begins whether everything can be written, and nothing is written over.
 
         Raises:
-            UsageError: an ending that is not known, one file for several films, or for several things.
+            UsageError: an ending that is not known, one file for several films, or for several things, or a picture
+                among those that are the frames of a film.
             MissingExtraError: an extra is not installed.
             OutputError: a place cannot be written.
         """
@@ -56,6 +56,12 @@ class Outputs:
             if place in taken:
                 raise UsageError(f"{target}: is {taken[place]}; give another name for what is written")
             taken[place] = "written already"
+        folders = [film for film in films if Path(film).is_dir()]
+        for target in (*copies, *plots):
+            # The next run would take a timeline for a frame, and a copy for the film.
+            for film in folders:
+                if target.resolve().is_relative_to(Path(film).resolve()):
+                    raise UsageError(f"{target}: lies in {film}, whose pictures are the film; give another place")
         for table in tables:
             check_table(table)
         for copy in copies:
@@ -84,19 +90,14 @@ def find_films(given: Sequence[str], *, but: Path | None = None) -> list[str]:
     Raises:
         UsageError: nothing matches, or a folder holds neither.
     """
-    films: dict[str, None] = {}
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            found = files_in(path, VIDEO_SUFFIXES, but=but)
-            if not found and not pictures_in(path):
-                raise UsageError(f"{name}: no films in this folder, and no pictures that could be the frames of one")
-            films.update(dict.fromkeys(map(str, found or [path])))
-        elif glob.has_magic(name) and not path.exists() and not is_address(name):
-            films.update(dict.fromkeys(map(str, files_matching(name, but=but))))
-        else:
-            films[name] = None
-    return list(films)
+
+    def in_folder(folder: Path) -> list[Path]:
+        found = files_in(folder, VIDEO_SUFFIXES)
+        if not found and not pictures_in(folder):
+            raise UsageError(f"{folder}: no films in this folder, and no pictures that could be the frames of one")
+        return found or [folder]
+
+    return files_of(given, in_folder=in_folder, but=but, as_it_is=is_address)
 
 
 @dataclass
@@ -105,12 +106,14 @@ class Done:
 
     Attributes:
         films: what was seen in each.
+        saved: what this run has written, and where.
         failures: in one line each what went wrong.
         resumed: frames that an interrupted run had left.
         waiting: films of which some frames are known, and that could not be gone on with: they are in no table.
     """
 
     films: dict[str, Summary] = field(default_factory=dict)
+    saved: dict[str, Path] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     resumed: int = 0
     waiting: list[str] = field(default_factory=list)
@@ -128,7 +131,6 @@ def work(
         OutputError: a table cannot be written.
     """
     facts = {
-        "films": list(films),
         "mien": __version__,
         "model": analyzer.card.sha256,
         "labels": analyzer.head.name,
@@ -139,15 +141,20 @@ def work(
     copies, plots = outputs.copies(films), outputs.plots(films)
     kept = outputs.table or outputs.events
     with _journal_path(outputs) as path, FilmJournal(path, facts | asdict(settings) | asdict(part)) as journal:
+        away = _not_asked_for(journal, films)
         known = {name: state.frames for name, state in journal.films.items()}
         done.resumed = sum(known.values())
         with _interrupt() as asked:
             recorder = Recorder(analyzer, journal, part=part, settings=settings, stop=asked)
             try:
-                for name in films:
+                for name in (*films, *away):
                     with _one_of(films, name, done, journal, kept=bool(kept)):
                         film = open_film(name, rate=rate, max_pixels=analyzer.max_pixels)
                         done.films[name] = _record(recorder, film, films, copies.get(name), plots.get(name))
+                        if outputs.annotate is not None:
+                            done.saved["annotated"] = outputs.annotate
+                        if outputs.plot is not None:
+                            done.saved["timeline"] = outputs.plot
             except Stopped:
                 frames = sum(state.frames for state in journal.films.values())
                 remedy = (
@@ -159,16 +166,31 @@ def work(
                 done.failures.append(str(error))
                 return done
         done.resumed -= sum(known.get(name, 0) for name in done.waiting)
-        whole = {name: state for name, state in journal.films.items() if name not in done.waiting}
-        done.failures += [problem for state in whole.values() for problem in state.problems]
-        some = any(state.frames for state in whole.values())  # no empty table takes the place of an earlier one
+        whole = [name for name in (*films, *away) if name in journal.films and name not in done.waiting]
+        done.failures += [problem for name in whole for problem in journal.films[name].problems]
+        # No empty table takes the place of an earlier one.
+        some = any(journal.films[name].frames for name in whole)
         if some and outputs.table is not None:
-            save_frames(journal.all_frames(but=done.waiting), outputs.table, labels=analyzer.head.labels)
+            save_frames(journal.frames_of(whole), outputs.table, labels=analyzer.head.labels)
+            done.saved["results"] = outputs.table
         if some and outputs.events is not None:
-            save_events(journal.all_frames(but=done.waiting), outputs.events)
+            save_events(journal.frames_of(whole), outputs.events)
+            done.saved["events"] = outputs.events
     if not done.waiting:
         path.unlink(missing_ok=True)  # not while it is open, which Windows does not allow
     return done
+
+
+def _not_asked_for(journal: FilmJournal, films: Sequence[str]) -> list[str]:
+    # Films that are known and not found now. What is there would be lost with the journal, without a word.
+    others = [name for name in journal.films if name not in films]
+    there = next((name for name in others if not journal.films[name].stamp or Path(name).exists()), None)
+    if there is not None:
+        raise UsageError(
+            f"{there}: an interrupted run has its first {journal.films[there].frames} frames, in {journal.path}; name "
+            "it too to go on from there, or delete that file to start afresh"
+        )
+    return others
 
 
 def _record(recorder: Recorder, film: Film, films: Sequence[str], copy: Path | None, plot: Path | None) -> Summary:
@@ -233,15 +255,19 @@ def _journal_path(outputs: Outputs) -> Iterator[Path]:
 
 @contextmanager
 def _interrupt() -> Iterator[Callable[[], bool]]:
-    # The first Ctrl-C ends the work in good order, the second one at once.
+    # The first Ctrl-C, or a service manager's request to end, ends the work in good order, the second one at once.
     asked: list[int] = []
 
     def note(number: int, frame: object) -> None:
         asked.append(number)
-        signal.signal(signal.SIGINT, before)
+        put_back()
 
-    before = signal.signal(signal.SIGINT, note)
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 
+from mien.console import Console
 from mien.data.samples import Samples
 from mien.evaluation.metrics import Estimate, confusion, measure
 from mien.evaluation.plots import confusion_figure, save_figure

@@ -1,6 +1,7 @@
 """Annotated frames -> an MP4 file with the film's own times and its sound."""
 
 import errno
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,13 +32,17 @@ class FilmWriter:
         path: the file.
         film: the one that the frames come from; its clock and its sound are taken over.
         start_s: where the copy begins, on the film's own clock, in seconds.
+        end_s: where it ends; its sound may last longer than its pictures.
         on_problem: told in one line what of the sound is lost.
     """
 
-    def __init__(self, path: Path, film: Film, *, start_s: float, on_problem: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, film: Film, *, start_s: float, end_s: float, on_problem: Callable[[str], None]
+    ) -> None:
         self._av: Any = import_extra("av", extra="video", purpose="writing an annotated film")
         self._out = self._av.open(os.path.abspath(path), "w", format="mp4")
         self._start_s = start_s
+        self._end_s = end_s
         self._on_problem = on_problem
         self._film = film
         self._clock = film.stream.time_base if isinstance(film, VideoFile) else CLOCK
@@ -64,13 +69,16 @@ class FilmWriter:
         self._last_pts = frame.pts
         self._mux(self._stream.encode(frame))
 
+    def finish(self) -> None:
+        """Write what is held back, and the rest of the sound: the last picture stands while it lasts."""
+        if self._stream is not None:
+            self._mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._mux(self._sound.until(self._end_s))
+
     def close(self) -> None:
-        """Finish the file."""
+        """Close the file."""
         try:
-            if self._stream is not None:
-                if self._sound is not None:
-                    self._mux(self._sound.until(self._start_s + float((self._last_pts + 1) * self._clock)))
-                self._mux(self._stream.encode(None))
             with self._sound_may_fail():
                 self._out.close()
         finally:
@@ -112,7 +120,7 @@ class FilmWriter:
 
 @contextmanager
 def annotated_film(
-    path: Path, film: Film, *, start_s: float = 0.0, on_problem: Callable[[str], None]
+    path: Path, film: Film, *, start_s: float = 0.0, end_s: float | None = None, on_problem: Callable[[str], None]
 ) -> Iterator[FilmWriter]:
     """Give a writer; the file is there when the block ends well, and not at all when it does not.
 
@@ -120,6 +128,7 @@ def annotated_film(
         path: of the MP4 file.
         film: the one that the frames come from.
         start_s: where the copy begins, on the film's own clock, in seconds.
+        end_s: where it ends; None is the end of the film.
         on_problem: told in one line what of the sound is lost, at the latest when the block ends.
 
     Raises:
@@ -127,8 +136,10 @@ def annotated_film(
         OutputError: the file cannot be written.
     """
     with written_whole(path) as temporary:
-        writer = FilmWriter(temporary, film, start_s=start_s, on_problem=on_problem)
+        end_s = math.inf if end_s is None else end_s
+        writer = FilmWriter(temporary, film, start_s=start_s, end_s=end_s, on_problem=on_problem)
         try:
             yield writer
+            writer.finish()
         finally:
             writer.close()

@@ -6,7 +6,7 @@ just seen them.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,12 +27,14 @@ class FilmState:
             another film came between.
         ended: whether it is complete.
         problems: what was lost of it, each once.
+        made: pictures and copies that were made of it, as strings.
     """
 
     stamp: Mapping[str, Any]
     stretches: list[tuple[int, int]]
     ended: bool = False
     problems: tuple[str, ...] = ()
+    made: frozenset[str] = frozenset()
 
     @property
     def frames(self) -> int:
@@ -68,7 +70,7 @@ class FilmJournal(Journal):
         OutputError: it cannot be read or written.
     """
 
-    VERSION = 2
+    VERSION = 3
     COMMAND = "mien video"
     path: Path
 
@@ -120,15 +122,16 @@ class FilmJournal(Journal):
         self._write({"lost": problem})
         self._current.add([problem])
 
-    def end(self, film: str, problems: Sequence[str] = ()) -> None:
-        """Note that a film is complete, and what was lost of it besides.
+    def end(self, film: str, *, problems: Sequence[str] = (), made: Iterable[Path] = ()) -> None:
+        """Note that a film is complete, what was lost of it besides, and which files were made of it.
 
         Raises:
             OutputError: the disk is full.
         """
         state = self.films[film]
         state.add(problems)
-        self._write({"end": film, "problems": state.problems})
+        state.made |= set(map(str, made))
+        self._write({"end": film, "problems": state.problems, "made": sorted(state.made)})
         state.ended = True
 
     def frames(self, film: str) -> Iterator[FrameResult]:
@@ -141,11 +144,10 @@ class FilmJournal(Journal):
                 found = (FrameResult.from_dict(content) for content in contents if "lost" not in content)
                 yield from islice(found, count)
 
-    def all_frames(self, *, but: Container[str] = ()) -> Iterator[FrameResult]:
-        """Yield the frames of all films, of some not."""
-        for film in self.films:
-            if film not in but:
-                yield from self.frames(film)
+    def frames_of(self, films: Iterable[str]) -> Iterator[FrameResult]:
+        """Yield the frames of one film after the other."""
+        for film in films:
+            yield from self.frames(film)
 
     def _take(self, content: Mapping[str, Any], start: int, end: int) -> None:
         if "film" in content:
@@ -153,7 +155,7 @@ class FilmJournal(Journal):
             self._current.go_on(end)
         elif "end" in content:
             state = self.films[content["end"]]
-            state.ended, state.problems = True, tuple(content["problems"])
+            state.ended, state.problems, state.made = True, tuple(content["problems"]), frozenset(content["made"])
         elif self._current is None:
             raise ValueError("no film has begun")
         elif "lost" in content:

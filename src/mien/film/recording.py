@@ -74,19 +74,23 @@ class Recorder:
         state = self._journal.begin(film.name, _stamp(film))
         known = state.frames
         summary = Summary()
-        made = all(place is None or place.exists() for place in (annotated, plot))
+        wanted = [place for place in (annotated, plot) if place is not None]
+        # What stands there and is not noted may be of an earlier run with other options.
+        made = all(str(place) in state.made and place.exists() for place in wanted)
         if (state.ended and made) or (film.live and known):
             for result in self._journal.frames(film.name):
                 summary.add(result)
             if not state.ended:
                 problem = f"{film.name}: was interrupted; what had been seen by then is saved, run again to see more"
-                self._journal.end(film.name, [problem])
+                self._journal.end(film.name, problems=[problem])
             return summary
         lost: list[str] = []
         thumbnails = Thumbnails() if plot else None
         start_s = self.part.start_s or 0.0
         with (
-            annotated_film(annotated, film, start_s=start_s, on_problem=lost.append) if annotated else nullcontext()
+            annotated_film(annotated, film, start_s=start_s, end_s=self.part.end_s, on_problem=lost.append)
+            if annotated
+            else nullcontext()
         ) as writer:
             pixels = writer is not None or thumbnails is not None
             if pixels:  # all is decoded again, and what is lost of it told again
@@ -124,7 +128,7 @@ class Recorder:
                 summary=summary,
                 thumbnails=thumbnails,
             )
-        self._journal.end(film.name)
+        self._journal.end(film.name, made=wanted)
         return summary
 
     def _note(self, lost: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Results of a film -> a picture: for each person the emotions over time, with faces above them."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from mien.draw import color_of
 from mien.errors import UsageError, import_extra
-from mien.files import ODD, written_whole
+from mien.files import in_utf8, written_whole
 from mien.film.summary import Person, Summary
 from mien.film.thumbnails import Thumbnails
 from mien.video_results import FrameResult
@@ -86,13 +87,13 @@ def draw_timeline(
     count = len(summary.people)
     note = f", the {len(people)} seen longest" if count > len(people) > 0 else ""
     # A file's name may be of other bytes, for which there is no letter, and a dollar in it begins no formula.
-    shown = title.encode("utf-8", ODD).decode("utf-8")
-    figure.suptitle(f"{shown}: {count} {'person' if count == 1 else 'people'}{note}", parse_math=False)
+    figure.suptitle(f"{in_utf8(title)}: {count} {'person' if count == 1 else 'people'}{note}", parse_math=False)
     lines = [_patch(label) for label in labels]
     legend = figure.legend(handles=lines, loc="outside lower center", ncols=len(labels), frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    with written_whole(path) as temporary:
+    with written_whole(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)  # the font lacks it: a name in Japanese, say
         figure.savefig(temporary, dpi=110)
 
 

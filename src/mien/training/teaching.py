@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from mien.console import Console
 from mien.data.samples import Samples
 from mien.errors import RecipeError
 from mien.inference.scores import probabilities

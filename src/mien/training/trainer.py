@@ -10,9 +10,9 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, RichProgressBar, WeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from rich.console import Console
 from torch import Tensor
 
+from mien.console import Console
 from mien.errors import UsageError, import_extra
 from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoints
 from mien.training.curves import CurvesWriter

@@ -52,6 +52,16 @@ def test_of_frames_far_apart_a_face_in_two_that_follow_each_other_is_one_track()
     ]
 
 
+def test_a_face_is_expected_where_it_moves_whatever_gap_is_allowed():
+    tracker = Tracker(max_gap_s=0)
+    for number in range(40):
+        tracker.predict(0.04 * number)
+        expected = [track.motion.box.x1 for track in tracker.tracks]
+        seen = [face(6 * number, 0)]
+        assert tracker.place(seen, tracker.match(seen)) == [1]
+    assert expected == pytest.approx([6 * 39], abs=1)
+
+
 def test_who_stops_while_hidden_is_found_where_last_seen():
     times = [step / 25 for step in range(60)]
     places = [100 + 200 * min(time_s, 1.0) for time_s in times]

@@ -12,16 +12,13 @@ from mien.errors import UsageError
 from mien.inference.analyzer import Analyzer, Scores
 from mien.inference.crops import crop_faces
 from mien.inference.video.events import History
-from mien.inference.video.tracks import Tracker
+from mien.inference.video.tracks import SOON_S, Tracker
 from mien.inference.video.windows import WINDOW_SIDE, look_again
 from mien.results import Emotions, Face
 from mien.video_results import Event, FrameResult, TrackedFace
 
 LARGEST_FACE = 1.5
 """Of the longer side of the frame: no window is opened for a face that should be larger."""
-SOON_S = 0.35
-"""Known faces are looked for in windows up to this long after the frame before. By the motion model a face is then half
-a side from where it should be, which is what a window shows around it; later it may be anywhere."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ MOMENTUM = 0.2
 MOMENTUM_S = 0.1
 """The direction is taken over this time; three frames at 30 a second, as published."""
 VIRTUAL_STEP_S = 0.04
+SOON_S = 0.35
+"""So long a face goes on as it moved, whatever gaps are allowed, and so long after the frame before known faces are
+looked for in windows. By the motion model a face is then half a side from where it should be, which is what a window
+shows around it; later it may be anywhere."""
 
 
 class Track:
@@ -145,7 +149,7 @@ class Tracker:
         self.tracks = [track for track in self.tracks if track not in over]
         for track in self.tracks:
             # For longer than it may be unseen nobody is expected to go on as before: who is there still has stayed.
-            track.motion.predict(min(passed, self._max_gap_s))
+            track.motion.predict(min(passed, max(self._max_gap_s, SOON_S)))
         return over
 
     @property
