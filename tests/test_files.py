@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mien.errors import OutputError
-from mien.files import check_writable, free_name, written_whole
+from mien.files import check_writable, free_name, in_utf8, written_whole
 
 
 def test_writes_and_makes_the_folder(tmp_path):
@@ -126,6 +126,12 @@ def test_a_name_that_has_a_number_already():
     assert names == ["a-2.png", "a.png", "a-3.png", "a-2-2.png", "a-3-2.png", "a-4.png"]
     for number in range(20_000):  # seconds, if each number were tried again
         assert free_name("b", "", taken) == (f"b-{number + 1}" if number else "b")
+
+
+def test_bytes_in_a_name_that_are_no_utf8_stand_in_a_text_by_their_codes():
+    assert in_utf8(os.fsdecode("é.png".encode())) == "é.png"
+    if sys.platform != "win32":  # where names are no bytes
+        assert in_utf8(os.fsdecode(b"caf\xe9.png")) == "caf\\udce9.png"
 
 
 def test_check_writable(tmp_path):

@@ -1,7 +1,9 @@
 """`mien data` from the command line: what is printed, what is made, which exit code."""
 
+import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -54,6 +56,34 @@ def test_prepare_then_info(run, folder: Path) -> None:
     assert "exact duplicates: 0 pictures in 0 groups" in printed
     assert "leakage: none" in printed
     assert "█" not in run("info", table, "--no-checks")
+
+
+def test_names_that_are_no_utf8_lose_nothing(mien, folder: Path, pngs) -> None:
+    data = folder / os.fsdecode(b"d\xff")
+    names = [b"happy/\xff.png", b"happy/\\udcff.png", b"happy/\xfe.txt", b"sad/\xfe.png", b"B\xff/1.png"]
+    try:
+        put(data, [os.fsdecode(name) for name in names], pngs)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (data / "sad" / os.fsdecode(b"\xfd.png")).write_bytes(b"broken")
+    table = folder / "x.parquet"
+    prepare = ("prepare", data, "--layout", "folders", "--output", table)
+    code, out, err = mien("data", *prepare, "--own-classes", "--report", folder / "r.html")
+    assert (code, err) == (0, "")
+    assert "d\\udcff/sad/\\udcfd.png: is not a picture that can be read" in out.replace("\n", "")
+    assert "happy/\\udcfe.txt: is not a picture by its name" in (folder / "r.html").read_text(encoding="utf-8")
+    paths = ["B\\udcff/1.png", "happy/\\udcff.png", "d\\udcff/happy/\\udcff.png", "sad/\\udcfe.png"]
+    assert sorted(record.path for record in open_table(table).records()) == sorted(paths)
+    assert set(pq.read_table(table)["label"].to_pylist()) == {"B\\udcff", "happiness", "sadness"}
+
+    assert mien("data", "export", table, "--output", folder / "out")[::2] == (0, "")
+    again = folder / "again.parquet"
+    assert mien("data", "prepare", folder / "out", "--layout", "folders", "--output", again)[::2] == (0, "")
+    assert list(open_table(again).records()) == list(open_table(table).records())
+    code, out, err = mien("data", "rename", data, "--output", folder / "flat", "--dry-run")
+    assert (code, err, "sad/\\udcfe.png -> " in out) == (0, "", True)
+    assert mien("data", "rename", data, "--output", folder / "flat")[::2] == (0, "")
+    assert (folder / "flat" / "sa_1.png").read_bytes() == (data / "sad" / os.fsdecode(b"\xfe.png")).read_bytes()
 
 
 def test_options_of_prepare_reach_the_table(run, folder: Path) -> None:

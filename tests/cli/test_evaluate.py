@@ -255,6 +255,8 @@ def test_a_wrong_column_is_told_before_pictures_are_read(mien, small_fer2013, mo
         ((MODEL, "none.parquet"), 1, "no such file"),
         ((MODEL, "{data}", "--head", "gender"), 2, "unknown head of model mien-compact 'gender'"),
         ((MODEL, "{data}", "--split", "Test"), 1, "has no pictures of split 'Test'; there are Training, PublicTest"),
+        ((MODEL, "{data}", "--split", "Test"), 1, "; choose one with --split"),
+        (("{data}",), 1, "say whose answers to score: mien evaluate MODEL {data}"),
         ((MODEL, "{data}", "--truth", "median"), 2, "unknown truth"),
         ((MODEL, "{data}", "--by", "age"), 2, "unknown column 'age'"),
         ((MODEL,), 2, "say what to score"),
@@ -265,7 +267,7 @@ def test_a_wrong_column_is_told_before_pictures_are_read(mien, small_fer2013, mo
 def test_wrong_questions_are_one_line(mien, small_fer2013, words, code, message):
     found, _, err = mien("evaluate", *(word.format(data=small_fer2013) for word in words))
     assert (found, err.count("\n")) == (code, 1)
-    assert message in err
+    assert message.format(data=small_fer2013) in err
 
 
 def test_a_file_of_predictions_is_of_one_split_head_and_truth(mien, small_fer2013, other, tmp_path):

@@ -52,3 +52,9 @@ def test_names_that_repeat_get_their_dataset_and_then_their_row_in_front() -> No
     assert named == ["x.png", "b/x.png", "c/b/x.png", "3/b/x.png", "y.png", "d/3/b/x.png"]
     many = [record.path for record in named_apart(records * 20)]
     assert len(set(many)) == len(many)
+
+
+def test_names_that_become_the_same_in_utf8_are_told_apart() -> None:
+    records = [Record(b"", path, None, "all", "d\udcff") for path in ("\udcff.png", "\\udcff.png", "é.png")]
+    named = [(record.path, record.source) for record in named_apart(records)]
+    assert named == [("\\udcff.png", "d\\udcff"), ("d\\udcff/\\udcff.png", "d\\udcff"), ("é.png", "d\\udcff")]

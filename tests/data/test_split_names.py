@@ -11,7 +11,16 @@ def test_fer2013s_own_names_stay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "split"), [(" Train ", "train"), ("dev", "validation"), ("testing", "test"), ("all", "all"), ("x", None)]
+    ("word", "split"),
+    [
+        (" Train ", "train"),
+        ("dev", "validation"),
+        ("testing", "test"),
+        ("privatetest", "PrivateTest"),
+        ("PUBLICTEST", "PublicTest"),
+        ("all", "all"),
+        ("x", None),
+    ],
 )
 def test_spellings(word: str, split: str | None) -> None:
     assert spelled_split(word) == split

@@ -1,4 +1,5 @@
 import csv
+import os
 from dataclasses import fields, replace
 
 import numpy as np
@@ -88,6 +89,7 @@ def test_a_csv_of_another_tool_is_joined_to_the_truth(scored, drawn_samples, tmp
         (lambda text: text.replace("drawn03,0", "drawn03,1,0,0,0,0,0,1,0"), "do not sum to one.*drawn03 with 2.0000"),
         (lambda text: text.replace("drawn03,0", "drawn03,lots,0"), "is no number .*lots"),
         (lambda text: "", "is no CSV with a heading"),
+        (lambda text: text + '"' + 140_000 * "a", "cannot be read as CSV .*; is a quote in it not closed"),
     ],
 )
 def test_what_is_wrong_with_a_csv_is_said(scored, drawn_samples, tmp_path, change, message):
@@ -108,6 +110,21 @@ def test_what_is_wrong_with_a_file_is_said(scored, drawn_samples, tmp_path):
         read_predictions(tmp_path / "no.parquet")
     with pytest.raises(DataError, match="cannot be read"):
         read_foreign_predictions(tmp_path / "none.csv", drawn_samples)
+
+
+def test_labelled_pictures_in_the_place_of_predictions_are_told(small_fer2013):
+    with pytest.raises(DataError, match=r"no predictions of mien's; .* mien evaluate MODEL .*\.parquet$") as caught:
+        read_predictions(small_fer2013)
+    assert "KeyError" not in str(caught.value)
+
+
+def test_a_name_that_is_no_utf8_is_that_of_a_model_too(scored, drawn_samples, tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    try:
+        write_csv(path, scored)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert read_foreign_predictions(path, drawn_samples).model == "caf\\udce9"
 
 
 def test_predictions_are_probabilities(scored):

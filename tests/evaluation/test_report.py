@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.errors import DataError
+from mien.errors import DataError, OutputError
 from mien.evaluation.audit import audit
 from mien.evaluation.exhibits import exhibits, most_unsure, quick_rise, worst_mistakes
 from mien.evaluation.findings import Findings
 from mien.evaluation.predictions import Predictions
-from mien.evaluation.report import save_plots, write_report
+from mien.evaluation.report import PLOTS, save_plots, write_folder, write_report
 from mien.evaluation.robustness import DetectorError, RobustnessRow
 from mien.evaluation.summary import score_predictions
 from mien.inference.session import Session
@@ -52,12 +52,13 @@ def test_the_page_needs_nothing_but_itself_and_says_it_all(made, drawn_samples, 
         DetectorError("haar", 64, 0.9, (0.03, 0.04), 0.05, 0.7, 0.65),
         mistakes=exhibits(made, worst_mistakes(made, 2), drawn_samples, maps),
         unsure=exhibits(made, most_unsure(made, 2), drawn_samples, maps),
-        command="mien evaluate x",
+        command="mien evaluate caf\udce9.csv",
     )
     write_report(findings, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert not re.search(r'(?:src|href)="(?!data:|#)', text)
     assert "<script" not in text
+    assert "caf\\udce9.csv" in text
     assert "a &lt;model&gt;" in text
     assert "a <model>" not in text
     for title in ("In short", "For whom", "What it can bear", "worst mistakes", "most unsure", "How this was measured"):
@@ -67,6 +68,7 @@ def test_the_page_needs_nothing_but_itself_and_says_it_all(made, drawn_samples, 
     assert text.count("<figure>") == 4
     saved = save_plots(findings, tmp_path)
     assert {path.name for path in saved} == {"confusion.png", "reliability.png", "risk_coverage.png", "robustness.png"}
+    assert {path.stem for path in saved} == {*PLOTS}
     assert {"audit", "robustness", "detector"} == set(findings.more())
 
 
@@ -88,6 +90,36 @@ def test_several_labels_and_a_gate_have_reports_too(tmp_path):
         findings = Findings(score_predictions(several, resamples=30), audit(several))
         write_report(findings, tmp_path / f"{task}.html")
         assert "All figures" in (tmp_path / f"{task}.html").read_text()
+
+
+def test_a_folder_describes_one_evaluation(made, tmp_path, monkeypatch):
+    # The names are at stake here, not the plots.
+    monkeypatch.setattr("mien.evaluation.report.figures_of", lambda row: dict.fromkeys(PLOTS[:3]))
+    monkeypatch.setattr("mien.evaluation.plots.robustness_figure", lambda rows: None)
+    monkeypatch.setattr("mien.evaluation.plots.save_figure", lambda figure, path: path.touch())
+    monkeypatch.setattr("mien.evaluation.report.write_report", lambda findings, path: path.touch())
+    majority = replace(made, head="a-head", truth="3 votes")
+    scored = [row for each in (made, majority) for row in score_predictions(each, resamples=10)]
+    write_folder(Findings(scored, robustness=rows()), tmp_path)
+    theirs = {"predictions-mine.parquet", "robustness.txt", "other.png", "predictions.csv"}
+    for name in theirs:
+        (tmp_path / name).write_text("theirs")
+    ours = {path.name for path in tmp_path.iterdir()} - theirs
+    assert {"predictions-a-head-3-votes.parquet", "robustness.png"} <= ours
+
+    def full(*args):
+        raise OutputError("full")
+
+    again = Findings(score_predictions(majority, resamples=10))
+    with monkeypatch.context() as patch:
+        patch.setattr("mien.evaluation.report.write_summary", full)
+        with pytest.raises(OutputError, match="full"):
+            write_folder(again, tmp_path)
+    assert not (tmp_path / "report.html").exists(), "the old report does not stand beside new figures"
+    write_folder(again, tmp_path)
+    gone = {"predictions-a-head-3-votes.parquet", "robustness.png"}
+    assert {path.name for path in tmp_path.iterdir()} == (ours - gone) | theirs
+    assert all((tmp_path / name).read_text() == "theirs" for name in theirs)
 
 
 def test_the_worst_mistakes_are_sure_and_wrong(made):

@@ -1,5 +1,8 @@
 import io
+import os
+import signal
 import struct
+import threading
 import zlib
 from pathlib import Path
 
@@ -140,6 +143,23 @@ def test_truncated_jpeg(astronaut):
         read_picture(content[: len(content) // 2])
 
 
+def test_a_pil_picture_that_cannot_be_decoded_is_no_file_to_download(tmp_path):
+    Image.fromarray(COLOR).save(tmp_path / "a.jpg")
+    closed = Image.open(tmp_path / "a.jpg")
+    closed.close()
+    cut = Image.open(io.BytesIO((tmp_path / "a.jpg").read_bytes()[:-50]))
+    for picture, cause in ((closed, "closed"), (cut, "truncated")):
+        with pytest.raises(
+            PictureError, match=rf"cannot be decoded \(.*{cause}.*\); it must be open, and its file whole"
+        ):
+            read_picture(picture)
+
+
+def test_gray_with_multiplied_transparency_is_read_as_gray_with_transparency():
+    gray = Image.fromarray(np.stack([GRADIENT, 255 - GRADIENT], axis=2), "LA")
+    assert np.abs(read_picture(gray.convert("La")).astype(int) - read_picture(gray)).max() <= 1
+
+
 def test_floating_point_tiff_is_refused():
     content = encoded(Image.fromarray(GRADIENT.astype(np.float32)), "TIFF")
     with pytest.raises(PictureError, match="floating-point"):
@@ -170,6 +190,32 @@ def test_pillows_limit_comes_back_after_the_last_thread(monkeypatch):
         read_picture(encoded(Image.fromarray(GRADIENT), "PNG"))
         assert Image.MAX_IMAGE_PIXELS is None
     assert Image.MAX_IMAGE_PIXELS == 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("place", [without_pillows_limit, without_pillows_limit._lock])
+def test_pillows_limit_comes_back_in_a_forked_process(monkeypatch, place):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    is_within, may_end = threading.Event(), threading.Event()
+
+    def stay():
+        with place:
+            is_within.set()
+            may_end.wait()
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    is_within.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(5)  # ends it, if it waits for the lock
+        with without_pillows_limit:
+            within = Image.MAX_IMAGE_PIXELS
+        os._exit(0 if (within, Image.MAX_IMAGE_PIXELS) == (None, 100) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    may_end.set()
+    thread.join()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

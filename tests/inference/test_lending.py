@@ -1,3 +1,5 @@
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -51,3 +53,27 @@ def test_a_tool_that_cannot_be_made_is_told_at_once():
 
     with pytest.raises(OSError, match="no such file"):
         Lending(make)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_waits_for_no_thread_of_its_parent():
+    lending = Lending(object, most=1)
+    is_out, may_end = threading.Event(), threading.Event()
+
+    def borrow():
+        with lending.lent():
+            is_out.set()
+            may_end.wait()
+
+    thread = threading.Thread(target=borrow)
+    thread.start()
+    is_out.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(5)  # ends it, if it waits
+        with lending.lent():
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    may_end.set()
+    thread.join()

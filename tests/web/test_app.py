@@ -32,6 +32,13 @@ def test_a_server_with_an_unknown_model_does_not_start():
         create_app(Settings(model="nothing"))
 
 
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_who_only_watches_may_ask_with_head(client, path):
+    answer = client.head(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Length"] == client.get(path).headers["Content-Length"]
+
+
 def test_metrics_count(client, photo):
     client.post("/v1/analyze", content=photo, headers={"Content-Type": "image/jpeg"})
     text = client.get("/metrics").text
@@ -53,6 +60,7 @@ def test_every_route_has_an_example(client):
     schemas = described["components"]["schemas"]
     for name in ("AnalyzeShape", "PictureShape", "JobShape", "ErrorShape"):
         assert schemas[name]["example"]
+    assert not [path for path, methods in described["paths"].items() if "head" in methods]
     body = described["paths"]["/v1/analyze"]["post"]["requestBody"]["content"]
     assert set(body) == {"multipart/form-data", "image/*"}
 

@@ -1,7 +1,9 @@
 import io
 import threading
+from concurrent.futures import CancelledError
 
 import pytest
+from PIL import Image
 
 from mien import Analyzer, PictureError
 from mien.web.batching import MOST_TOGETHER, Desk, Order
@@ -116,6 +118,38 @@ def test_what_is_cancelled_in_time_is_not_done(analyzer, desk, sizes, photo):
     held.go_on.set()
     assert kept.result(20)
     assert sizes == [1, 1]
+
+
+@pytest.mark.parametrize("company", [True, False])
+def test_what_is_given_up_is_not_gone_on_with(analyzer, desk, sizes, photo, company):
+    held, seen = Held(analyzer), []
+    gone, kept = order(photo, photo, photo, names=["a", "b", "c"]), order(photo, names=["kept"])
+    find_faces = analyzer.detector.find_faces
+
+    def find(picture, **options):
+        seen.append(picture)
+        if gone.names:  # its first picture is in work
+            gone.given_up.set()
+        return find_faces(picture, **options)
+
+    analyzer.detector.find_faces = find
+    desk.submit(held, order(photo, names=["first"]))
+    assert held.inside.wait(20)
+    answers = [desk.submit(held, each) for each in ((gone, kept) if company else (gone,))]
+    held.go_on.set()
+    with pytest.raises(CancelledError):
+        answers[0].result(20)
+    for answer in answers[1:]:
+        assert [result["source"] for result in answer.result(20)["results"]] == ["kept"]
+    assert len(seen) == (3 if company else 2)
+    assert sizes == ([1, 2] if company else [1])
+
+
+def test_pictures_without_a_face_are_no_pass(analyzer, desk, sizes):
+    blank = io.BytesIO()
+    Image.new("RGB", (80, 60), "white").save(blank, "PNG")
+    (result,) = desk.submit(analyzer, order(blank.getvalue(), names=["blank"])).result(20)["results"]
+    assert (result["faces"], sizes) == ([], [])
 
 
 def test_a_closed_desk_ends_what_it_has_begun_and_cancels_the_rest(analyzer, sizes, photo):

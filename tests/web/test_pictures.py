@@ -1,6 +1,7 @@
 import io
 import struct
 import threading
+import time
 import zlib
 
 import pytest
@@ -243,3 +244,24 @@ def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(
             if "mien_requests_in_work 0.0" in client.get("/metrics").text:
                 break
         assert client.post("/v1/analyze", content=photo, headers=IMAGE).status_code == 200
+
+
+def test_of_a_request_that_is_given_up_the_next_picture_is_not_begun(photo, monkeypatch):
+    go_on, begun = threading.Event(), []
+    read = Analyzer.read
+
+    def slow(self, source):
+        begun.append(source)
+        assert go_on.wait(20)
+        return read(self, source)
+
+    monkeypatch.setattr(Analyzer, "read", slow)
+    with open_client(limits=Limits(timeout_s=1)) as client:
+        late = client.post("/v1/analyze", files=[("pictures", (f"{number}.jpg", photo)) for number in range(8)])
+        assert late.status_code == 503
+        go_on.set()
+        deadline = time.monotonic() + 20
+        while "mien_requests_in_work 0.0" not in client.get("/metrics").text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert len(begun) == 1

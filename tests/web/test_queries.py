@@ -28,6 +28,15 @@ def test_keys_that_nobody_would_read_are_refused(client, photo, method, path, er
     assert error in answer.json()["error"]
 
 
+@pytest.mark.parametrize("query", ["labels=ferplus8&labels=fer7", "labels=fer7&model=mien-base&labels=fer7"])
+def test_a_key_that_is_given_twice_is_refused(client, photo, query):
+    answer = client.post(f"/v1/analyze?{query}", content=photo, headers=IMAGE)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "query key 'labels' is given more than once; give it once"},
+    )
+
+
 def test_a_live_connection_refuses_them_with_a_sentence(client):
     with client.websocket_connect("/v1/live?label=ferplus8") as socket:
         assert socket.receive_json() == {

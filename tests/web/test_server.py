@@ -2,12 +2,7 @@
 
 import contextlib
 import http.client
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +10,6 @@ from collections import Counter
 import pytest
 
 from mien import Analyzer
-from mien.cli import serve
 from mien.web.settings import Limits
 from tests.web.conftest import run_server
 
@@ -158,127 +152,8 @@ def test_live_clients_that_vanish_free_their_place(port, photo):
     assert waits_for(port, "mien_live_connections 0.0")
 
 
-@pytest.fixture
-def started():
-    command = [sys.executable, "-c", "from mien.cli import main; main()", "serve", "--port", "0", "-d", "haar"]
-    environment = os.environ | {"MIEN_API_KEY": ""}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    yield process
-    process.kill()
-    process.communicate()
-
-
-def test_the_command_serves_this_machine_only_and_stops_gracefully(started, photo):
-    line = started.stdout.readline()
-    port = int(re.fullmatch(r"mien serves at http://127\.0\.0\.1:(\d+) \(Ctrl-C stops it\)\n", line)[1])
-    answers = []
-    asking = threading.Thread(target=lambda: answers.append(analyze(port, photo * 1)[0]))
-    asking.start()
-    assert ask(port, "GET", "/health", headers={"Host": f"evil.example:{port}"})[0] == 421
-    time.sleep(0.05)
-    started.send_signal(signal.SIGINT)
-    _, err = started.communicate(timeout=30)
-    asking.join(30)
-    assert answers == [200]
-    assert started.returncode == 0
-    assert err == ""
-
-
-def test_explanations_for_clients_that_have_gone_do_not_keep_it_from_stopping(started, photo):
-    port = int(re.search(r":(\d+) ", started.stdout.readline())[1])
-    send_and_leave(port, photo, path="/v1/explain", count=8, after_s=0.5)
-    began = time.monotonic()
-    started.send_signal(signal.SIGTERM)
-    _, err = started.communicate(timeout=30)
-    assert time.monotonic() - began < 5  # one after the other they would take three times as long
-    assert err == ""
-
-
-def test_a_port_that_is_taken_is_one_line(mien_command, port):
-    code, _, err = mien_command("serve", "--port", port, "--detector", "haar")
-    assert code == 1
-    assert err.startswith(f"mien: cannot listen at 127.0.0.1, port {port}")
-    assert len(err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("host", ["no.such.machine.invalid", "192.0.2.1"])
-def test_an_address_of_another_machine_is_one_line(mien_command, host):
-    code, _, err = mien_command("serve", "--port", 0, "--detector", "haar", "--host", host)
-    assert (code, len(err.splitlines())) == (1, 1)
-    assert "--host takes an address of this machine" in err
-    assert "while attempting" not in err
-
-
-@pytest.mark.parametrize(
-    ("option", "given"), [("--max-megapixels", "inf"), ("--max-megabytes", "inf"), ("--max-seconds", "nan")]
-)
-def test_a_limit_that_is_none_is_one_line(mien_command, option, given):
-    code, _, err = mien_command("serve", "--port", 0, "--detector", "haar", option, given)
-    assert code == 2
-    assert err == f"mien: {option} is {given}; give a finite number, such as 100\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "error"),
-    [
-        (("--host", ""), "--host is empty; give the address to listen at: 127.0.0.1, or 0.0.0.0 to let others in"),
-        (("--host", " "), "--host is empty; give the address to listen at: 127.0.0.1, or 0.0.0.0 to let others in"),
-        (("--cors", "*"), "--cors '*' would let every page of the web ask"),
-        (("--cors", "https://example.org", "--cors", "example.org"), "--cors 'example.org' is no origin"),
-        (("--allow-host", "http://box:8000"), "--allow-host 'http://box:8000' is no host name"),
-    ],
-)
-def test_what_would_let_in_all_or_nobody_is_one_line(mien_command, words, error):
-    code, out, err = mien_command("serve", "--port", 0, "--detector", "haar", *words)
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert err.startswith(f"mien: {error}")
-
-
-@pytest.mark.parametrize("content", [b"secret\nother\n", b"sec\x07ret", b" \n"])
-def test_a_key_that_cannot_be_sent_is_one_line_wherever_it_comes_from(mien_command, tmp_path, content):
-    file = tmp_path / "key.txt"
-    file.write_bytes(content)
-    for source, words, key in ((str(file), ("--api-key-file", file), ""), ("MIEN_API_KEY", (), content.decode())):
-        code, out, err = mien_command("serve", "--port", 0, "--detector", "haar", *words, MIEN_API_KEY=key)
-        assert (code, out, len(err.splitlines())) == (2, "", 1)
-        assert err.startswith(f"mien: {source}: ")
-        assert "sec" not in err.removeprefix(f"mien: {source}: ")
-
-
-@pytest.mark.parametrize("source", ["file", "variable"])
-def test_blanks_around_the_key_do_not_count(monkeypatch, tmp_path, source):
-    file = tmp_path / "key.txt"
-    file.write_text("\ufeffsecret \r\n", encoding="utf-8")
-    monkeypatch.setenv("MIEN_API_KEY", " secret ")
-    assert serve._api_key(file if source == "file" else None) == "secret"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost", "127.0.0.2", "::1"])
-def test_at_this_machine_only_its_names_are_answered_to(host):
-    names = serve._hosts(host, ["Box"])
-    assert {*serve.LOOPBACK, host.lower(), "box"} == set(names)
-    assert serve._hosts("0.0.0.0", ["Box"]) == ("box",)
-    assert serve._hosts("0.0.0.0", []) == ()
-
-
 def test_a_refusal_is_heard_though_much_was_sent(port):
     for query in ("label=fer7", "min_confidence=2"):
         status, body, _ = ask(port, "POST", f"/v1/analyze?{query}", bytes(20_000_000), {"Content-Type": "image/jpeg"})
         assert status in (400, 422)
         assert query.partition("=")[0] in body.decode()
-
-
-@pytest.fixture
-def mien_command():
-    def run(*words, **environment):
-        answer = subprocess.run(
-            [sys.executable, "-c", "from mien.cli import main; main()", *map(str, words)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env=os.environ | environment,
-        )
-        return answer.returncode, answer.stdout, answer.stderr
-
-    return run

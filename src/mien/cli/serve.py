@@ -2,17 +2,20 @@
 
 import contextlib
 import errno
-import math
+import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, Any
 
 import typer
 
+from mien.cli.numbers import finite
 from mien.errors import OutputError, UsageError, import_extra
 from mien.inference.weights import DEFAULT_MODEL
 from mien.web import permissions
@@ -84,12 +87,12 @@ def serve(
     from mien.web.settings import MIB, Limits, Settings
 
     limits = Limits(
-        max_bytes=int(_finite("--max-megabytes", max_megabytes, MIB)),
-        max_film_bytes=int(_finite("--max-film-megabytes", max_film_megabytes, MIB)),
-        max_pixels=int(_finite("--max-megapixels", max_megapixels, 1e6)),
-        max_film_s=_finite("--max-seconds", max_seconds),
+        max_bytes=int(finite("--max-megabytes", max_megabytes, MIB)),
+        max_film_bytes=int(finite("--max-film-megabytes", max_film_megabytes, MIB)),
+        max_pixels=int(finite("--max-megapixels", max_megapixels, 1e6)),
+        max_film_s=finite("--max-seconds", max_seconds),
         max_requests=max_requests,
-        timeout_s=_finite("--timeout", timeout),
+        timeout_s=finite("--timeout", timeout),
     )
     settings = Settings(
         model=model,
@@ -102,6 +105,7 @@ def serve(
         limits=limits,
     )
     cv2.setNumThreads(1)  # requests share the cores, not the steps of one request
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what is wrong with a form, its sender is told
     app = create_app(settings)
     listener = _listen(host, port)
     server = uvicorn.Server(
@@ -116,16 +120,23 @@ def serve(
             timeout_graceful_shutdown=GRACE_S,
         )
     )
+    _end_at_the_second_ctrl_c(server)
     _greet(listener, host, has_key=settings.api_key is not None)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again, once it has stopped
         server.run(sockets=[listener])
 
 
-def _finite(option: str, given: float, unit: float = 1.0) -> float:
-    # Python reads "inf" and "nan" as numbers; JSON, in which the page is told the limits, has neither.
-    if not math.isfinite(given * unit):
-        raise UsageError(f"{option} is {given:g}; give a finite number, such as 100")
-    return given * unit
+def _end_at_the_second_ctrl_c(server: Any) -> None:
+    # uvicorn would leave its loop, and Python then wait for threads that nobody has told to stop. Nothing is stored,
+    # so nothing is lost by leaving them.
+    stop = server.handle_exit
+
+    def handle_exit(number: int, frame: FrameType | None) -> None:
+        if server.should_exit and number == signal.SIGINT:
+            os._exit(130)
+        stop(number, frame)
+
+    server.handle_exit = handle_exit
 
 
 def _api_key(file: Path | None) -> str | None:
@@ -156,8 +167,9 @@ def _is_loopback(host: str) -> bool:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # "::" is all addresses, those of IPv4 among them
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
     except (OSError, OverflowError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         code = getattr(error, "errno", None) or 0

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mien.errors import DataError
+from mien.files import in_utf8
 from mien.labels import LABEL_SETS, LabelSet
 
 UNSPLIT = "all"
@@ -50,16 +51,18 @@ def named_apart(records: Iterable[Record]) -> Iterator[Record]:
     """Yield records so that no two have the same name, by which predictions and evaluation tell pictures apart.
 
     A name that an earlier record has gets its dataset in front, and where that is taken, too, the number of its row.
+    Names of files and folders may be of any bytes; here they become UTF-8, as Parquet wants them (see
+    `mien.files.in_utf8`).
     """
     taken: set[str] = set()
     for number, record in enumerate(records):
-        name = record.path
+        name, source = in_utf8(record.path), in_utf8(record.source)
         if name in taken:
-            name = f"{record.source}/{name}"
+            name = f"{source}/{name}"
         while name in taken:
             name = f"{number}/{name}"
         taken.add(name)
-        yield replace(record, path=name)
+        yield replace(record, path=name, source=source)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from mien.data.encoding import encode_png
 from mien.data.problems import Problems
 from mien.data.sheets import NO_LABEL, pictures_at
 from mien.data.table import Table
-from mien.files import written_whole
+from mien.files import ODD, written_whole
 from mien.inference.image import read_picture
 from mien.pages import Html, data_url, page, table_html
 
@@ -49,7 +49,7 @@ def write_report(
     ]
     title = f"{table.path.name}: what is in it"
     with written_whole(path, overwrite=overwrite) as partial:
-        partial.write_text(page(title, "".join(sections), style=STYLE), encoding="utf-8")
+        partial.write_text(page(title, "".join(sections), style=STYLE), encoding="utf-8", errors=ODD)
 
 
 def _summary(table: Table, findings: Findings) -> str:

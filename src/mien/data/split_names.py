@@ -11,6 +11,8 @@ FER2013_SPLITS = ("Training", "PublicTest", "PrivateTest")
 _SPELLINGS = {
     "train": "train",
     "training": "train",
+    "publictest": "PublicTest",
+    "privatetest": "PrivateTest",
     "val": "validation",
     "valid": "validation",
     "validation": "validation",
@@ -23,9 +25,9 @@ _SPELLINGS = {
 
 _ROLES: dict[str, Role] = {
     "validation": "validation",
-    "publictest": "validation",
+    "PublicTest": "validation",
     "test": "test",
-    "privatetest": "test",
+    "PrivateTest": "test",
 }
 
 

@@ -13,7 +13,7 @@ from mien.data.votes import VOTE_COLUMNS
 from mien.errors import DataError, import_extra
 from mien.evaluation.predictions import Predictions, beside_truth, check_scores, row_by_id
 from mien.evaluation.truths import truth_of
-from mien.files import written_whole
+from mien.files import in_utf8, written_whole
 from mien.labels import LABEL_SETS, spelled_label
 from mien.model_card import Head, Task
 
@@ -68,7 +68,13 @@ def read_predictions(path: Path) -> Predictions:
         raise DataError(f"{path}: no such file; `mien evaluate MODEL DATA --output DIR` writes predictions.parquet")
     try:
         table = parquet.read_table(path)
-        meta = json.loads((table.schema.metadata or {})[META_KEY])
+        given = (table.schema.metadata or {}).get(META_KEY)
+        if given is None:
+            raise DataError(
+                f"{path}: holds no predictions of mien's; give the predictions.parquet of `mien evaluate`. If it holds "
+                f"labelled pictures, say whose answers to score: mien evaluate MODEL {path}"
+            )
+        meta = json.loads(given)
         if meta["version"] != META_VERSION:
             raise DataError(
                 f"{path}: its predictions are version {meta['version']}, this mien reads version {META_VERSION}; "
@@ -101,7 +107,7 @@ def read_predictions(path: Path) -> Predictions:
         raise DataError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
     except Exception as error:  # pyarrow's errors have no common base
         raise DataError(
-            f"{path}: holds no predictions of mien's ({error!r}); give the predictions.parquet of `mien evaluate`, or "
+            f"{path}: holds no predictions of mien's ({error}); give the predictions.parquet of `mien evaluate`, or "
             "a .csv of ids and probabilities together with the labelled data"
         ) from error
 
@@ -163,7 +169,7 @@ def read_foreign_predictions(
     except (ValueError, IndexError) as error:
         raise DataError(f"{path}: a probability is no number ({error}); give numbers from 0 to 1") from error
     check_scores(scores, labels, task=task, ids=wanted, source=str(path))
-    return beside_truth(samples, head, scores, truth=truth, model=path.stem, data=data)
+    return beside_truth(samples, head, scores, truth=truth, model=in_utf8(path.stem), data=data)
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -172,6 +178,8 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
             header, *rows = [row for row in csv.reader(file) if row]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); give a .csv of ids and probabilities") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: cannot be read as CSV ({error}); is a quote in it not closed?") from error
     except ValueError as error:  # an empty file, or bytes that are no text
         raise DataError(f"{path}: is no CSV with a heading; give one column of ids and one for each label") from error
     return header, rows

@@ -3,19 +3,24 @@
 And as a folder that holds this file, every figure, the predictions and the plots.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 from pathlib import Path
 
+from mien.errors import OutputError
 from mien.evaluation import plots
 from mien.evaluation.findings import Findings
 from mien.evaluation.predictions_file import write_predictions
 from mien.evaluation.report_parts import audit_part, faces_part, figures_of, head_part, robustness_part
 from mien.evaluation.selective import SUREST, stated_and_found
 from mien.evaluation.summary import Scored, metrics_json, write_summary
+from mien.evaluation.truths import TRUTHS
 from mien.evaluation.wording import MEANINGS, TABLE_METRICS, by_label, interval, number, plain_name
-from mien.files import written_whole
+from mien.files import ODD, written_whole
 from mien.pages import Html, page, table_html
+
+PLOTS = ("confusion", "reliability", "risk_coverage", "robustness")
+"""What `save_plots` may save, without the ending."""
 
 STYLE = """
 .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; padding: 0; list-style: none; }
@@ -73,33 +78,42 @@ def write_report(findings: Findings, path: Path) -> None:
     title = f"How good is {first.model}?"
     with written_whole(path) as temporary:
         temporary.write_text(
-            page(title, f"{_lead(findings)}<nav>{contents}</nav>{body}", style=STYLE), encoding="utf-8"
+            page(title, f"{_lead(findings)}<nav>{contents}</nav>{body}", style=STYLE), encoding="utf-8", errors=ODD
         )
 
 
 def write_folder(findings: Findings, folder: Path) -> Path:
     """Write predictions, ``metrics.json``, ``figures.csv``, the plots of the first head and the report.
 
+    What an earlier evaluation wrote there and this one does not is removed; other files stay.
+
     Returns:
         Where the report lies.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file cannot be written or removed.
         MissingExtraError: pyarrow is not installed.
     """
+    report = folder / "report.html"
+    _remove({report})  # it goes first and comes last, and so never stands beside figures of another evaluation
+    written = set()
     for place, row in enumerate(findings.scored):
         if not row.without_repeats:
             made = row.predictions
-            name = "predictions" if place == 0 else f"predictions-{made.head}-{made.truth.replace(' ', '-')}"
-            write_predictions(made, folder / f"{name}.parquet")
+            path = folder / ("predictions.parquet" if place == 0 else _further(made.head, made.truth))
+            write_predictions(made, path)
+            written.add(path)
     with written_whole(folder / "metrics.json") as temporary:
         temporary.write_text(
             metrics_json(findings.scored, resamples=findings.resamples, more=findings.more()), encoding="utf-8"
         )
     write_summary(findings.scored, folder / "figures.csv")
-    save_plots(findings, folder)
-    write_report(findings, folder / "report.html")
-    return folder / "report.html"
+    written |= {*save_plots(findings, folder)}
+    # Only now: one of them may be the file of predictions that was asked for.
+    names = [*(_further("*", truth) for truth in TRUTHS), *(f"{name}.png" for name in PLOTS)]
+    _remove({path for name in names for path in folder.glob(name)} - written)
+    write_report(findings, report)
+    return report
 
 
 def save_plots(findings: Findings, folder: Path) -> list[Path]:
@@ -116,6 +130,20 @@ def save_plots(findings: Findings, folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         plots.save_figure(figure, paths[-1])
     return paths
+
+
+def _further(head: str, truth: str) -> str:
+    return f"predictions-{head}-{truth.replace(' ', '-')}.parquet"
+
+
+def _remove(paths: Collection[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{path}: is of an earlier evaluation and cannot be removed ({error.strerror}); choose another folder"
+            ) from error
 
 
 def _lead(findings: Findings) -> str:

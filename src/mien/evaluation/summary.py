@@ -111,7 +111,8 @@ def read_split(asked: Asked, session: Session, *, with_groups: bool = True) -> t
     table = open_table(path)
     splits = table.split_counts()
     if split not in splits:
-        raise DataError(f"{path}: has no pictures of split {split!r}; there are {', '.join(splits) or 'none at all'}")
+        there = f"{', '.join(splits)}; choose one with --split" if splits else "none at all"
+        raise DataError(f"{path}: has no pictures of split {split!r}; there are {there}")
     if not with_groups:
         chosen = read_samples(path, spec=session.card.crop, splits={split})
         row_by_id(chosen.ids, source=str(path))

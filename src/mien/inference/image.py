@@ -50,6 +50,14 @@ class _WithoutPillowsLimit:
         self._lock = threading.Lock()
         self._within = 0
         self._before: int | None = None
+        if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+            os.register_at_fork(after_in_child=self._forget_threads)
+
+    def _forget_threads(self) -> None:
+        # Threads that were within, or held the lock, do not exist in a forked process, and would never leave there.
+        if self._within:
+            Image.MAX_IMAGE_PIXELS = self._before
+        self._lock, self._within = threading.Lock(), 0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -88,7 +96,7 @@ def read_picture(source: PictureSource, *, max_pixels: int = MAX_PIXELS) -> NDAr
     if isinstance(source, np.ndarray):
         return _from_array(source, name=name, max_pixels=max_pixels)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, name=name, max_pixels=max_pixels)
+        return _from_pillow(source, name=name, max_pixels=max_pixels, is_file=False)
     if isinstance(source, bytes | bytearray | memoryview):
         content = bytes(source)
     elif isinstance(source, str | os.PathLike):
@@ -179,7 +187,7 @@ def _check_size(width: int, height: int, *, name: str, max_pixels: int) -> None:
         )
 
 
-def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray[np.uint8]:
+def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int, is_file: bool = True) -> NDArray[np.uint8]:
     _check_size(*picture.size, name=name, max_pixels=max_pixels)
     try:
         with without_pillows_limit:
@@ -193,12 +201,16 @@ def _from_pillow(picture: Image.Image, *, name: str, max_pixels: int) -> NDArray
             return _from_array(gray, name=name, max_pixels=max_pixels)
         if upright.mode == "F":
             raise PictureError(f"{name}: has floating-point pixels; save it with 8 or 16 bits a channel")
+        if upright.mode == "La":
+            upright = upright.convert("LA")  # Pillow makes nothing else of it
         if upright.has_transparency_data:
             return _from_array(np.asarray(upright.convert("RGBA")), name=name, max_pixels=max_pixels)
         return np.ascontiguousarray(np.asarray(upright.convert("RGB")))
     except PictureError:
         raise
     except Exception as error:  # truncated or damaged data: OSError, SyntaxError, struct.error, ... by format
+        if not is_file:
+            raise PictureError(f"{name}: cannot be decoded ({error}); it must be open, and its file whole") from error
         raise PictureError(f"{name}: is truncated or damaged ({error}); copy or download it again") from error
 
 

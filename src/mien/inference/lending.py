@@ -2,11 +2,24 @@
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+_made: "weakref.WeakSet[Lending[Any]]" = weakref.WeakSet()
+
+
+def _renew_inherited() -> None:
+    # Threads that hold a permit or the lock do not exist in a forked process, and would never give it back there.
+    for lending in _made:
+        lending._begin()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_renew_inherited)
 
 
 class Lending(Generic[T]):
@@ -22,9 +35,14 @@ class Lending(Generic[T]):
 
     def __init__(self, make: Callable[[], T], most: int | None = None) -> None:
         self._make = make
-        self._permits = threading.Semaphore(most or os.cpu_count() or 1)
-        self._lock = threading.Lock()
+        self._most = most or os.cpu_count() or 1
         self._idle = [make()]
+        self._begin()
+        _made.add(self)
+
+    def _begin(self) -> None:
+        self._permits = threading.Semaphore(self._most)
+        self._lock = threading.Lock()
 
     @contextmanager
     def lent(self) -> Iterator[T]:

@@ -103,10 +103,13 @@ def _model_routes(models: Models, limits: Limits) -> APIRouter:
 
 
 def _add_facts(app: FastAPI, metrics: Metrics) -> None:
+    # Who only watches whether the server is there asks with HEAD, which FastAPI, unlike Starlette, does not add to GET.
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
         return FileResponse(PAGE / "index.html")
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", summary="Ask whether the server answers")
     async def health() -> dict[str, str]:
         """Return ``ok``, and the version."""

@@ -7,7 +7,7 @@ client is therefore answered as fast as without batching, and under load the bat
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,12 +31,14 @@ class Order:
         min_confidence: faces whose most probable emotion is less probable than this are left out, 0 to 1.
         names: of the files that can be used, as far as they have been read.
         problems: the others, as `mien.web.schemas.AnalyzeShape` describes them.
+        given_up: set when nobody waits for the answer any more; its other pictures are then left out.
     """
 
     uploads: Sequence[Upload]
     min_confidence: float = 0.0
     names: list[str | None] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    given_up: threading.Event = field(default_factory=threading.Event)
 
 
 class Desk:
@@ -82,7 +84,7 @@ class Desk:
                 future.set_exception(error)
             return
         for (_, _, future), answer in zip(taken, answers, strict=True):
-            if isinstance(answer, PictureError):
+            if isinstance(answer, Exception):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
@@ -100,7 +102,7 @@ class Desk:
 
 def analyze_together(
     analyzer: Analyzer, orders: Sequence[Order], *, observe: Callable[[int], None]
-) -> list[Answer | PictureError]:
+) -> list[Answer | PictureError | CancelledError]:
     """Analyze the pictures of several requests in one pass.
 
     Args:
@@ -110,7 +112,10 @@ def analyze_together(
 
     Returns:
         For each order ``results`` and ``problems``, as `mien.web.schemas.AnalyzeShape` describes them, or the error
-        where none of its files can be used.
+        where none of its files can be used, or it was given up.
+
+    Raises:
+        CancelledError: all of them were given up.
     """
     reading = orders[0]
 
@@ -119,9 +124,13 @@ def analyze_together(
         for order in orders:
             reading = order
             for upload in order.uploads:
+                if order.given_up.is_set():
+                    break
                 order.names.append(upload.name)
                 yield upload.file.read()
                 upload.file.close()
+        if all(order.given_up.is_set() for order in orders):
+            raise CancelledError  # before the faces that were found go through the network
 
     def note(source: PictureSource, error: PictureError) -> None:
         name = reading.names.pop()
@@ -130,12 +139,15 @@ def analyze_together(
 
     # One thread: `note` is about the file that was taken last. Requests share the cores already.
     results = analyzer.analyze_many(contents(), on_error=note, threads=1)
-    observe(sum(len(result) for result in results))
+    if count := sum(len(result) for result in results):  # without a face there was no pass
+        observe(count)
     rest = iter(results)
-    answers: list[Answer | PictureError] = []
+    answers: list[Answer | PictureError | CancelledError] = []
     for order in orders:
         found = [replace(next(rest), source=name).at_least(order.min_confidence) for name in order.names]
-        if order.problems and not found:
+        if order.given_up.is_set():
+            answers.append(CancelledError())
+        elif order.problems and not found:
             answers.append(PictureError("; ".join(problem["error"] for problem in order.problems)))
         else:
             answers.append({"results": [result.to_dict() for result in found], "problems": order.problems})

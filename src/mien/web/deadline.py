@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -55,7 +55,12 @@ async def in_time(
             if not work.cancel():  # it has begun, and nothing can stop a thread but itself
                 stop()
                 loop, kept = asyncio.get_running_loop(), place.pop_all()
-                work.add_done_callback(lambda _: loop.call_soon_threadsafe(kept.close))
+
+                def leave(_: "Future[Answer]") -> None:
+                    with suppress(RuntimeError):  # the loop has been closed: the server has stopped meanwhile
+                        loop.call_soon_threadsafe(kept.close)
+
+                work.add_done_callback(leave)
             answer.cancel()  # nobody hears of an error any more
 
 

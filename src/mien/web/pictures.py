@@ -60,8 +60,9 @@ def picture_routes(models: Models, *, gate: Gate, desk: Desk, metrics: Metrics, 
             )
             for upload in uploads:
                 place.callback(upload.file.close)
-            work = desk.submit(analyzer, Order(uploads, min_confidence))
-            content = await in_time(work, request, timeout_s=limits.timeout_s, place=place)
+            order = Order(uploads, min_confidence)
+            work = desk.submit(analyzer, order)
+            content = await in_time(work, request, timeout_s=limits.timeout_s, place=place, stop=order.given_up.set)
         metrics.pictures.inc(len(content["results"]))
         metrics.faces.inc(sum(len(result["faces"]) for result in content["results"]))
         return JSONResponse(content)

@@ -127,3 +127,10 @@ def test_a_csv_file_of_names_and_classes_beside_the_pictures(tmp_path: Path, fac
     assert [(record.label, record.split) for record in records] == [("happiness", "train"), ("sadness", "train")]
     assert not problems.found
     gc.collect()  # here, and not in a later test
+
+
+def test_a_file_is_told_before_the_hub_is_asked(tmp_path: Path, read, monkeypatch) -> None:
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: pytest.fail("asked"))
+    (tmp_path / "metadata.csv").write_text("file_name,label\n")
+    with pytest.raises(DataError, match=r"metadata\.csv: is a file; give the folder that holds it"):
+        read("huggingface", tmp_path / "metadata.csv")

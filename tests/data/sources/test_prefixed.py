@@ -86,6 +86,21 @@ def test_a_full_disk_leaves_no_half_picture(tmp_path: Path, pngs, monkeypatch) -
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_ctrl_c_or_a_kill_leaves_no_half_picture(tmp_path: Path, pngs, monkeypatch) -> None:
+    output = tmp_path / "out"
+
+    def stopped(source, target) -> None:
+        target.write(b"half")
+        assert not (output / "an_0.png").exists(), "a kill would leave it there"
+        raise KeyboardInterrupt
+
+    plan = plan_names(put(tmp_path / "in", ["angry/x.png"], pngs), output, Problems())
+    monkeypatch.setattr("shutil.copyfileobj", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        copy_renamed(plan)
+    assert list(output.iterdir()) == []
+
+
 def test_classes_without_a_code_get_no_name(tmp_path: Path, pngs) -> None:
     problems = Problems()
     plan = plan_names(put(tmp_path / "in", ["angry/x.png", "not_face/y.png"], pngs), tmp_path / "out", problems)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.data.problems import Problems
-from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.record import UNSPLIT, Record, TableMeta, named_apart
 from mien.data.sources.source import (
     Source,
     SourceOptions,
@@ -29,6 +29,7 @@ from mien.data.sources.source import (
 from mien.data.split_names import spelled_split
 from mien.data.table import Table, open_table
 from mien.errors import DataError
+from mien.files import in_utf8
 from mien.labels import LabelSet, smallest_label_set, spelled_label
 
 LICENSE = "unknown; say it with --license"
@@ -72,7 +73,7 @@ def open_folders(path: Path, options: SourceOptions, problems: Problems, *, deep
     known = () if rows is None else rows.meta.label_set.labels
 
     def label_of(name: str) -> str | None:
-        return name if name in known else spelled_label(name) or (name if options.own_classes else None)
+        return name if name in known else spelled_label(name) or (in_utf8(name) if options.own_classes else None)
 
     splits = () if rows is None else rows.split_counts()
     files = [
@@ -86,7 +87,7 @@ def open_folders(path: Path, options: SourceOptions, problems: Problems, *, deep
     found = {folder.label for folder, _ in files if folder.label}
     labels = LabelSet("own", tuple(sorted(found))) if options.own_classes else smallest_label_set(found)
     meta = TableMeta(label_set=labels, license=LICENSE, layout="folders")
-    return Source(meta, len(files), _records(path, files, problems))
+    return Source(meta, len(files), named_apart(_records(path, files, problems)))
 
 
 def class_folders(

@@ -58,6 +58,8 @@ def open_huggingface(path: Path, options: SourceOptions, problems: Problems) -> 
 def _load(path: Path, split: str | None) -> dict[str, Any]:
     if not path.exists() and not re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)):
         raise DataError(f"{path}: no such directory, and no name on the hub, which is like owner/name")
+    if path.is_file():
+        raise DataError(f"{path}: is a file; give the folder that holds it")
     datasets = import_extra("datasets", extra="data", purpose="layout huggingface")
     try:
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():

@@ -3,6 +3,8 @@
 The codes are those of `mien.labels.LABEL_PREFIXES`: an, co, di, fe, ha, ne, sa, su. `plan_names` makes such names.
 """
 
+import errno
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from mien.data.problems import Problems
 from mien.data.progress import Track, silent
-from mien.data.record import UNSPLIT, Record, TableMeta
+from mien.data.record import UNSPLIT, Record, TableMeta, named_apart
 from mien.data.sources.folders import LICENSE, class_folders
 from mien.data.sources.source import (
     Source,
@@ -23,6 +25,7 @@ from mien.data.sources.source import (
 )
 from mien.data.split_names import spelled_split
 from mien.errors import DataError, OutputError
+from mien.files import written_whole
 from mien.labels import LABEL_PREFIXES, smallest_label_set
 
 LABEL_OF_PREFIX = {prefix: label for label, prefix in LABEL_PREFIXES.items()}
@@ -73,7 +76,7 @@ def open_prefixed(path: Path, options: SourceOptions, problems: Problems) -> Sou
             "choose another --layout, or make such names with `mien data rename`"
         )
     meta = TableMeta(label_set=smallest_label_set(label for _, label, _ in files), license=LICENSE, layout="prefixed")
-    return Source(meta, len(files), _records(path, files, problems))
+    return Source(meta, len(files), named_apart(_records(path, files, problems)))
 
 
 def plan_names(path: Path, output: Path, problems: Problems) -> list[Renaming]:
@@ -116,19 +119,11 @@ def copy_renamed(plan: list[Renaming], *, track: Track = silent) -> None:
         OutputError: a name exists by now, or cannot be written; what was copied whole before stays.
     """
     for renaming in track(plan, what="copying pictures", total=len(plan)):
-        made = False
-        try:
-            renaming.target.parent.mkdir(parents=True, exist_ok=True)
-            # "x" fails where the name exists, also when somebody made it a moment ago.
-            with renaming.source.open("rb") as source, renaming.target.open("xb") as target:
-                made = True
+        with written_whole(renaming.target) as temporary:
+            with renaming.source.open("rb") as source, temporary.open("wb") as target:
                 shutil.copyfileobj(source, target)
-        except OSError as error:
-            if made:
-                renaming.target.unlink()
-            raise OutputError(
-                f"{renaming.target}: cannot be written ({error.strerror or error}); choose another --output"
-            ) from error
+            if os.path.lexists(renaming.target):  # somebody may have made it since the plan was
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _records(root: Path, files: list[tuple[Path, str, str]], problems: Problems) -> Iterator[Record]:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mien.data.problems import Problems
-from mien.data.record import Record, TableMeta
+from mien.data.record import Record, TableMeta, named_apart
 from mien.data.sources.source import (
     Source,
     SourceOptions,
@@ -59,7 +59,7 @@ def open_raf_db(path: Path, options: SourceOptions, problems: Problems) -> Sourc
     meta = TableMeta(label_set=RAF7, license=LICENSE, layout="raf-db")
     coded = [] if _has_label_file(path) else _coded_pictures(path, problems)
     if coded:
-        return Source(meta, len(coded), _records_by_folder(path, coded, problems))
+        return Source(meta, len(coded), named_apart(_records_by_folder(path, coded, problems)))
     labels = find_below(path, LABEL_FILES, layout="raf-db")
     pictures = aligned_folder(path, layout="raf-db")
     lines = label_lines(labels)
