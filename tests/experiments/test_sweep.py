@@ -45,13 +45,18 @@ def test_nonsense_is_refused(text):
         parse_search(text)
 
 
-def test_a_sweep_runs_goes_on_and_leaves_its_record(tmp_path, table, recipe_file):
+def test_a_sweep_runs_goes_on_and_leaves_its_record(tmp_path, table, recipe_file, capfd):
     path, output = recipe_file(), tmp_path / "sweep"
     searched = (*usual_search(read_recipe(path))[:2], parse_search("model.dropout=0.0|0.5"))
     study = sweep(path, table, searched, output, trials=2, changes=["loop.epochs=1"])
     assert len(study.trials) == 2
     study = sweep(path, table, searched, output, trials=3, changes=["loop.epochs=1"])
     assert len(study.trials) == 3
+    said = capfd.readouterr().err
+    assert [line for line in said.splitlines() if line.startswith("trial 2: ")] == [
+        f"trial 2: {', '.join(f'{key}={value}' for key, value in study.trials[2].params.items())}",
+        f"trial 2: score {study.trials[2].value:.4f}; 3 of 3 done",
+    ]
     rows = list(csv.DictReader((output / "trials.csv").open()))
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
     assert all(0 <= float(row["score"]) <= 1 for row in rows)

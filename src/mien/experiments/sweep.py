@@ -11,6 +11,7 @@ SWEEP/trial-NNN/        curves of each trial
 
 import re
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,10 +117,13 @@ def sweep(
         # Drawn by the trial's number, which the database gives once: machines that begin together draw other values.
         study.sampler = optuna.samplers.TPESampler(seed=(base.seed * 1009 + trial.number) % 2**32)
         values = _drawn(searched, trial)
+        print(f"trial {trial.number}: {', '.join(values)}", file=sys.stderr, flush=True)
         return _try(recipe, [*changes, *values], roles, output / f"trial-{trial.number:03d}", trial)
 
     def after(study: optuna.Study, trial: FrozenTrial) -> None:
         write_record(study, output)
+        ended = len(study.get_trials(deepcopy=False, states=ENDED))
+        print(f"trial {trial.number}: {_outcome(trial)}; {ended} of {trials} done", file=sys.stderr, flush=True)
 
     while (left := trials - len(study.get_trials(states=ENDED))) > 0:
         # A loss that is no number is a bad choice of values, not the end of the sweep.
@@ -191,6 +195,12 @@ def _drawn(searched: Sequence[Searched], trial: optuna.Trial) -> list[str]:
             f"the sweep {trial.study.study_name} has trials with other values to search ({error}); search the same, or "
             "choose another --output, --storage or name"
         ) from error
+
+
+def _outcome(trial: FrozenTrial) -> str:
+    if trial.state == TrialState.COMPLETE:
+        return f"score {trial.value:.4f}"
+    return "ended early, worse than half of the others" if trial.state == TrialState.PRUNED else "failed"
 
 
 def _fail_stale_trials(study: optuna.Study) -> None:

@@ -57,6 +57,7 @@ def write_figures(study: optuna.Study, output: Path) -> None:
     from optuna.visualization import matplotlib as plots
 
     with experimental():
+        warnings.filterwarnings("ignore", "Target and region quantiles", UserWarning)  # of few trials, or equal ones
         drawn = {"history": plots.plot_optimization_history(study)}
         if len(study.get_trials(states=(TrialState.COMPLETE,))) > 1:  # of one trial nothing can be compared
             drawn["importance"] = plots.plot_param_importances(study)
