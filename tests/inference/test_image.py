@@ -1,8 +1,5 @@
 import io
-import os
-import signal
 import struct
-import threading
 import zlib
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from PIL import Image
 
 from mien.errors import PictureError
 from mien.inference.image import PICTURE_SUFFIXES, describe, is_one_picture, read_picture, without_pillows_limit
+from tests.forking import forked_while_a_thread_is_within
 
 GRADIENT = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8) * 2
 COLOR = np.stack([GRADIENT, GRADIENT[::-1], 255 - GRADIENT], axis=2)
@@ -192,30 +190,17 @@ def test_pillows_limit_comes_back_after_the_last_thread(monkeypatch):
     assert Image.MAX_IMAGE_PIXELS == 100
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("place", [without_pillows_limit, without_pillows_limit._lock])
 def test_pillows_limit_comes_back_in_a_forked_process(monkeypatch, place):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    is_within, may_end = threading.Event(), threading.Event()
 
-    def stay():
-        with place:
-            is_within.set()
-            may_end.wait()
-
-    thread = threading.Thread(target=stay)
-    thread.start()
-    is_within.wait()
-    child = os.fork()
-    if not child:
-        signal.alarm(5)  # ends it, if it waits for the lock
+    def comes_back():
         with without_pillows_limit:
             within = Image.MAX_IMAGE_PIXELS
-        os._exit(0 if (within, Image.MAX_IMAGE_PIXELS) == (None, 100) else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    may_end.set()
-    thread.join()
+        return (within, Image.MAX_IMAGE_PIXELS) == (None, 100)
+
+    assert forked_while_a_thread_is_within(place, comes_back)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,5 +1,3 @@
-import os
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -7,6 +5,7 @@ from itertools import count
 import pytest
 
 from mien.inference.lending import Lending
+from tests.forking import forked_while_a_thread_is_within
 
 
 def test_no_more_tools_are_out_than_there_may_be():
@@ -55,25 +54,12 @@ def test_a_tool_that_cannot_be_made_is_told_at_once():
         Lending(make)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_waits_for_no_thread_of_its_parent():
     lending = Lending(object, most=1)
-    is_out, may_end = threading.Event(), threading.Event()
 
-    def borrow():
+    def lends():
         with lending.lent():
-            is_out.set()
-            may_end.wait()
+            return True
 
-    thread = threading.Thread(target=borrow)
-    thread.start()
-    is_out.wait()
-    child = os.fork()
-    if not child:
-        signal.alarm(5)  # ends it, if it waits
-        with lending.lent():
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    may_end.set()
-    thread.join()
+    assert forked_while_a_thread_is_within(lending.lent(), lends)

@@ -141,7 +141,7 @@ def work(
     copies, plots = outputs.copies(films), outputs.plots(films)
     kept = outputs.table or outputs.events
     with _journal_path(outputs) as path, FilmJournal(path, facts | asdict(settings) | asdict(part)) as journal:
-        away = _not_asked_for(journal, films)
+        away = _begun_and_away(journal, films)
         known = {name: state.frames for name, state in journal.films.items()}
         done.resumed = sum(known.values())
         with _interrupt() as asked:
@@ -181,8 +181,9 @@ def work(
     return done
 
 
-def _not_asked_for(journal: FilmJournal, films: Sequence[str]) -> list[str]:
-    # Films that are known and not found now. What is there would be lost with the journal, without a word.
+def _begun_and_away(journal: FilmJournal, films: Sequence[str]) -> list[str]:
+    # Of films that were begun and are not asked for now, those that are away. One that is there is refused: what is
+    # known of it would be lost with the journal, without a word.
     others = [name for name in journal.films if name not in films]
     there = next((name for name in others if not journal.films[name].stamp or Path(name).exists()), None)
     if there is not None:
