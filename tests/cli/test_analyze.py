@@ -160,6 +160,7 @@ def test_odd_names_are_printed_as_they_are(mien, astronaut, tmp_path):
         (["{folder}/a.jpg", "-a", "{folder}"], 2, "the pictures themselves lie there"),
         (["{folder}/a.jpg", "--no-detect", "--detector", "haar"], 2, "exclude each other"),
         (["{folder}/a.jpg", "--min-confidence", "2"], 2, "--min-confidence"),
+        (["{folder}/a.jpg", "--min-confidence", "nan"], 2, "--min-confidence is nan; give a finite number"),
     ],
 )
 def test_wrong_usage_is_told_before_any_work(mien, folder, words, code, text):

@@ -76,6 +76,7 @@ def analyze(
         raise UsageError("--blur is about the annotated copies: say where they go with --annotate DIR")
     if no_detect and detector not in ("auto", "whole"):
         raise UsageError(f"--no-detect and --detector {detector} exclude each other; leave one out")
+    finite("--min-confidence", min_confidence)
     files = find_pictures(paths, but=annotate)
     if output is not None:
         check_output(output)

@@ -12,5 +12,5 @@ def finite(option: str, given: float, unit: float = 1.0) -> float:
         UsageError: it is no finite number.
     """
     if not math.isfinite(given * unit):
-        raise UsageError(f"{option} is {given:g}; give a finite number, such as 100")
+        raise UsageError(f"{option} is {given:g}; give a finite number")
     return given * unit

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import DataError
+from mien.errors import DataError, UsageError
 from mien.labels import RAF6
 from tests.data.sources.layouts_on_disk import aligned_jpeg, put
 
@@ -48,6 +48,12 @@ def test_another_threshold(raf_ml: Path, read) -> None:
     meta, records, _ = read("raf-ml", raf_ml, threshold=0.4)
     assert meta.preparation == ("labels of shares above 0.4",)
     assert [record.labels for record in records] == [("surprise",), ("happiness",), (), ()]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.0, float("nan")])
+def test_a_threshold_that_tells_nothing_apart(raf_ml: Path, read, threshold) -> None:
+    with pytest.raises(UsageError, match="give 0 to below 1"):
+        read("raf-ml", raf_ml, threshold=threshold)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from mien.data.problems import Problems
 from mien.data.record import Record, TableMeta
 from mien.data.sources.raf_db import LICENSE, NAMED_TWICE, AlignedPictures, aligned_folder, find_below, label_lines
 from mien.data.sources.source import Source, SourceOptions, need_folder
+from mien.errors import UsageError
 from mien.labels import RAF6
 
 SUM_TOLERANCE = 0.01
@@ -34,12 +35,15 @@ def open_raf_ml(path: Path, options: SourceOptions, problems: Problems) -> Sourc
 
     Args:
         path: the folder RAF-ML, or any that holds the two label files and the aligned pictures.
-        options: `threshold`, a share; by default the mean of the distribution.
+        options: `threshold`, a share from 0 to below 1; by default the mean of the distribution.
         problems: collects lines that cannot be used, and pictures that are missing or broken.
 
     Raises:
+        UsageError: a threshold above or below all shares.
         DataError: no such folder, or a label file or the folder of pictures is not in it.
     """
+    if options.threshold is not None and not 0 <= options.threshold < 1:
+        raise UsageError(f"threshold is {options.threshold:g}: shares lie between 0 and 1; give 0 to below 1")
     need_folder(path, "raf-ml")
     shares = find_below(path, ("distribution.txt",), layout="raf-ml")
     parts = find_below(path, ("partition_label.txt",), layout="raf-ml")
