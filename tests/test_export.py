@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mien import export
 from mien.cli import app
-from mien.errors import UsageError, WeightsError
+from mien.errors import RecipeError, UsageError, WeightsError
 from mien.evaluation.calibration import fit_temperature
 from mien.evaluation.predictions import predict
 from mien.evaluation.truths import truth_of
@@ -23,6 +23,7 @@ from mien.model_card import FER2013_CROP, Head
 from mien.training.networks.building import build_network
 from mien.training.recipe_files import read_recipe
 from mien.training.run_folder import RunFolder
+from mien.training.run_pictures import keep_pictures
 from mien.training.starting import start_from
 from mien.training.weights_file import write_weights
 
@@ -215,6 +216,16 @@ def test_weights_in_half_precision_are_exported_without_a_run(run, tmp_path, sma
     result = CliRunner().invoke(app, ["export", str(run.recipe), *arguments])
     assert isinstance(result.exception, UsageError)
     assert "--weights" in str(result.exception)
+
+
+def test_a_run_is_exported_with_its_own_pictures(run, tmp_path, small_fer2013):
+    keep_pictures(run, {"validation": "digest of others"})
+    target = tmp_path / "a.onnx"
+    result = CliRunner().invoke(app, ["export", str(run.path), "--data", str(small_fer2013), "--output", str(target)])
+    assert isinstance(result.exception, RecipeError)
+    problem = "was started with other pictures for validation; give the table that it was made with"
+    assert str(result.exception) == f"{run.path}: {problem}"
+    assert not target.exists()
 
 
 def test_int8_is_made_from_the_command_line(run, tmp_path, small_fer2013):

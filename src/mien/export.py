@@ -98,7 +98,7 @@ def export_network(
         name=recipe.name,
         heads=plain,
         crop=recipe.crop.spec(),
-        trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.",
+        trained_on=f"{recipe.about} Epoch, temperatures and thresholds chosen on {split}.".lstrip(),
         license=recipe.card.license,
         source=f"mien export of recipe {recipe.name}, {source}",
         intended_use=recipe.card.intended_use,

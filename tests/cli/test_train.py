@@ -76,6 +76,28 @@ def test_an_end_that_was_asked_for_is_one_line_and_the_signal_s_code(
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_an_end_outside_of_the_training_is_one_line_too(mien, tmp_path, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mien.experiments.training_run.run_recipe", interrupted)
+    (tmp_path / "r.toml").write_text(TINY)
+    code, out, err = mien("train", tmp_path / "r.toml", "--data", tmp_path / "d.parquet", "--output", tmp_path / "out")
+    assert (code, out, err) == (130, "", "mien: interrupted; go on with --resume\n")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_use_of_export_is_told_before_the_work(mien, tmp_path):
+    data, output = ["--data", tmp_path / "d.parquet"], ["--output", tmp_path / "m.onnx"]
+    (tmp_path / "d.parquet").write_bytes(b"the data")
+    code, _, err = mien("export", tmp_path, *data, "--output", tmp_path / "d.parquet")
+    assert (code, "d.parquet: cannot tell the format from its name; it must end in .onnx" in err) == (2, True)
+    assert (tmp_path / "d.parquet").read_bytes() == b"the data"
+    code, _, err = mien("export", tmp_path, *data, *output, "--weights", tmp_path / "w.safetensors")
+    assert (code, "is the folder of a run, which has its weights; leave --weights out" in err) == (2, True)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_train_export_and_use(mien, astronaut, shared, tmp_path):
     """The whole making of a model, small: recipe to run, run to file, file to answer."""
     recipe, run = tmp_path / "tiny.toml", tmp_path / "run"

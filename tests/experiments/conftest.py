@@ -23,11 +23,11 @@ epochs = 2
 """
 
 
-def write(path, *, named="{}.png", voted=120):
-    """Write 120 noisy pictures whose brightness grows with their class, in three splits, the first ones with votes."""
+def write(path, *, named="{}.png", voted=120, count=120):
+    """Write noisy pictures whose brightness grows with their class, in three splits, the first ones with votes."""
     draw = np.random.default_rng(0)
     records = []
-    for number in range(120):
+    for number in range(count):
         code = number % 7
         pixels = np.clip(draw.normal(40 + 25 * code, 30, (48, 48)), 0, 255).astype(np.uint8)
         votes = tuple(float(count) for count in draw.multinomial(10, [0.1] * 10))
@@ -54,6 +54,12 @@ def other_table(tmp_path_factory):
 def table_without_votes_on_test(tmp_path_factory):
     """The same pictures, those of test without votes."""
     return write(tmp_path_factory.mktemp("unvoted") / "drawn.parquet", voted=96)
+
+
+@pytest.fixture(scope="session")
+def table_without_test(tmp_path_factory):
+    """The same pictures but for those of test."""
+    return write(tmp_path_factory.mktemp("untested") / "drawn.parquet", count=96)
 
 
 @pytest.fixture

@@ -60,6 +60,8 @@ def test_a_finished_run_is_not_overwritten_with_other_pictures(tmp_path, table, 
     roles = read_roles(recipe, table)
     with pytest.raises(RecipeError, match=r"run: was started with other pictures for test; "):
         finish_run(folder, roles | {"test": read_roles(recipe, other_table)["test"]}, data=table)
+    with pytest.raises(RecipeError, match=r"run: was scored on pictures for test, of which there are none here; "):
+        finish_run(folder, {"validation": roles["validation"]}, data=table)
     assert (folder.model.read_bytes(), folder.scores.read_bytes()) == before
     assert known_pictures(folder) == digests_of_roles(recipe, table)
 
@@ -103,9 +105,16 @@ def test_a_share_of_the_data(table, recipe_file):
     assert np.array_equal(roles["training"].ids, again["training"].ids)
 
 
-def test_a_split_that_the_table_lacks(table, recipe_file):
-    with pytest.raises(DataError, match=r"no split 'val' for validation; there are .*--set data\.validation=NAME"):
-        read_roles(read_recipe(recipe_file(), ["data.validation=val"]), table)
+@pytest.mark.parametrize("role", ["training", "validation", "test"])
+def test_a_split_that_the_table_lacks(table, recipe_file, role):
+    with pytest.raises(DataError, match=rf"no split 'val' for {role}; there are .* with data\.{role} in the recipe"):
+        read_roles(read_recipe(recipe_file(), [f"data.{role}=val"]), table)
+
+
+def test_a_table_without_the_usual_test_is_told(tmp_path, table_without_test, recipe_file, capsys):
+    _, scores = run_recipe(read_recipe(recipe_file(), ["loop.epochs=1"]), table_without_test, tmp_path / "run")
+    assert {score.role for score in scores} == {"validation"}
+    assert "has no split 'PrivateTest', so nothing is scored on test\n" in capsys.readouterr().err
 
 
 def test_two_processes_train_together(tmp_path, table, recipe_file):

@@ -56,6 +56,12 @@ class TestQuantize:
         assert not any(kind in whole and "DequantizeLinear" in sources for kind, sources in found)
         assert all(sources[0] not in ("Sub", "Div", "Gemm") for kind, sources in found if kind == "QuantizeLinear")
 
+    @pytest.mark.parametrize("count", [20, 100, 168])
+    def test_of_any_number_of_crops(self, tmp_path, count):
+        crops = np.resize(CROPS, (count, *CROPS.shape[1:]))
+        quantize(float32(LEAN, tmp_path / "a.onnx"), crops, tmp_path / "b.onnx")
+        assert (tmp_path / "b.onnx").stat().st_size < (tmp_path / "a.onnx").stat().st_size
+
     def test_answers_as_float32_does(self, tmp_path):
         source = float32(LEAN, tmp_path / "a.onnx")
         quantize(source, CROPS, tmp_path / "b.onnx")

@@ -77,45 +77,60 @@ def export(
 ) -> None:
     """Export a trained network as one ONNX file with its card: temperatures and thresholds fitted on validation."""
     need_training()
+    from mien.console import Console
     from mien.experiments.roles import read_roles
     from mien.export import export_network
     from mien.files import check_writable
+    from mien.row_files import check_ending
     from mien.training.networks.building import load_network, trained_network
     from mien.training.recipe_files import read_recipe
     from mien.training.run_folder import RunFolder
+    from mien.training.run_pictures import check_pictures, digests_of
     from mien.training.weights_file import how_trained
 
+    check_ending(output, (".onnx",))
     check_writable(output)
+    finished: RunFolder | None = None
     if weights is None:
         if run.is_file():
             raise UsageError(f"{run}: is no folder of a run; a recipe needs --weights FILE.safetensors beside it")
-        recipe, network = load_network(RunFolder(run))
-        weights = RunFolder(run).weights
+        finished = RunFolder(run)
+        recipe, network = load_network(finished)
+        weights = finished.weights
+    elif run.is_dir():
+        raise UsageError(f"{run}: is the folder of a run, which has its weights; leave --weights out")
     else:
         recipe = read_recipe(run)
         network = trained_network(recipe, weights)
-    roles = read_roles(recipe, data)
-    training = roles["training"] if int8 else None
-    card = export_network(
-        recipe, network, roles["validation"], output, trained=how_trained(weights), int8_with=training
-    )
+    roles = read_roles(recipe, data, roles=("training", "validation") if int8 else ("validation",))
+    if finished is not None:
+        check_pictures(finished, digests_of(roles), remedy="give the table that it was made with")
+    with Console(stderr=True).status("exporting the model"):
+        card = export_network(
+            recipe, network, roles["validation"], output, trained=how_trained(weights), int8_with=roles.get("training")
+        )
     print(f"{output}: {card.name}, SHA-256 {card.sha256}")
 
 
 @contextmanager
 def interruption_in_words(remedy: str) -> Iterator[None]:
-    """Say in one line on standard error that a training was ended by Ctrl+C or SIGTERM, and how to go on.
+    """Say in one line on standard error that work was ended by Ctrl+C, or training by SIGTERM, and how to go on.
 
     Args:
         remedy: how.
     """
     from mien.training.interruption import InterruptedRun
+    from mien.training.run import process_rank
 
     try:
         yield
     except InterruptedRun as stop:
         if stop.first_process:
             print(f"mien: {stop.in_words()}; {remedy}", file=sys.stderr)
+        raise
+    except KeyboardInterrupt:  # before the training, or after it
+        if process_rank() == 0:
+            print(f"mien: interrupted; {remedy}", file=sys.stderr)
         raise
 
 

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from mien.console import Console
 from mien.data.samples import Samples
+from mien.errors import RecipeError
 from mien.evaluation.metrics import Estimate, confusion, measure
 from mien.evaluation.plots import confusion_figure, save_figure
 from mien.evaluation.predictions import Predictions, predict
@@ -28,7 +29,7 @@ from mien.inference.session import Session
 from mien.provenance import facts
 from mien.training.curves import read_curves
 from mien.training.run_folder import RunFolder
-from mien.training.run_pictures import check_pictures, digests_of, keep_pictures
+from mien.training.run_pictures import check_pictures, digests_of, keep_pictures, known_pictures
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,11 @@ def finish_run(
         OutputError: a file cannot be written.
     """
     tested = digests_of({role: samples for role, samples in roles.items() if role == "test"})
+    if not tested and "test" in known_pictures(folder):
+        raise RecipeError(
+            f"{folder.path}: was scored on pictures for test, of which there are none here; go on with the same table, "
+            "or choose another --output"
+        )
     check_pictures(folder, tested)
     console = Console(stderr=True)
     with console.status("exporting the model"):

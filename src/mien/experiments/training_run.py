@@ -1,5 +1,6 @@
 """One command's work: read the data, train, finish."""
 
+import sys
 from pathlib import Path
 
 from lightning.pytorch.callbacks import Callback
@@ -31,6 +32,8 @@ def run_recipe(
     """
     roles = read_roles(recipe, data)
     check_answers(recipe, roles)
+    if recipe.data.test and "test" not in roles and process_rank() == 0:
+        print(f"{data}: has no split {recipe.data.test!r}, so nothing is scored on test", file=sys.stderr)
     folder = train(recipe, roles["training"], roles["validation"], output, resume=resume, callbacks=callbacks)
     if process_rank() > 0:
         return folder, None

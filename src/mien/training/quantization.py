@@ -17,6 +17,7 @@ from mien.errors import RecipeError
 CALIBRATION_FACES = 256
 """So many crops are enough to read the ranges of the activations off. The activations of all of them are held in memory
 at once: some 10 MB a crop of `mien-compact`."""
+CALIBRATION_BATCH = 32
 PERCENTILE = 99.999
 OPERATORS = ["Conv", "Relu", "Add", "Mul", "MaxPool", "GlobalAveragePool", "ReduceMean"]
 """With ReLU, or what comes out of every convolution would be rounded once before it and once after it."""
@@ -94,7 +95,9 @@ def _between_maps(graph: onnx.GraphProto) -> list[str]:
 
 class _Crops(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, crops: NDArray[np.uint8], name: str) -> None:
-        self._parts: Iterator[NDArray[np.uint8]] = iter(np.array_split(crops, max(len(crops) // 32, 1)))
+        # Parts of one size: the calibrator puts what it has seen of them into one array.
+        parts = max(len(crops) // CALIBRATION_BATCH, 1)
+        self._parts: Iterator[NDArray[np.uint8]] = iter(np.split(crops[: len(crops) // parts * parts], parts))
         self._name = name
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:

@@ -36,36 +36,40 @@ def keep_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def check_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
+SAME_TABLE = "go on with the same table, or choose another --output"
+
+
+def check_pictures(folder: RunFolder, pictures: Mapping[str, str], *, remedy: str = SAME_TABLE) -> None:
     """Make sure that a finished run has these pictures, as far as is known.
 
     Args:
         folder: of the run.
         pictures: their digests, by what they are for.
+        remedy: what to do where they are others.
 
     Raises:
         RecipeError: it has others.
     """
-    check_same_pictures(folder.path, known_pictures(folder), pictures)
+    check_same_pictures(folder.path, known_pictures(folder), pictures, remedy=remedy)
 
 
-def check_same_pictures(run: Path, known: Mapping[str, str], pictures: Mapping[str, str]) -> None:
+def check_same_pictures(
+    run: Path, known: Mapping[str, str], pictures: Mapping[str, str], *, remedy: str = SAME_TABLE
+) -> None:
     """Make sure that the pictures of a run are those that it was started with, as far as is known.
 
     Args:
         run: its folder, for the error.
         known: digests of those that it was started with, by what they are for.
         pictures: digests of those that are here.
+        remedy: what to do where they are others.
 
     Raises:
         RecipeError: they are others.
     """
     for role, names in known.items():
         if pictures.get(role, names) != names:
-            raise RecipeError(
-                f"{run}: was started with other pictures for {role}; go on with the same table, or choose "
-                "another --output"
-            )
+            raise RecipeError(f"{run}: was started with other pictures for {role}; {remedy}")
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:
