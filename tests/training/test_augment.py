@@ -5,7 +5,7 @@ import torch
 
 from mien.training import augment as module
 from mien.training.augment import augment, cutmix, mixup
-from mien.training.recipe import Augmentation
+from mien.training.augmentation_recipe import Augmentation
 
 STILL = Augmentation(
     rotation_degrees=0, scale=0, shift=0, flip=0, contrast=0, brightness=0, erase=0, erase_pixels=(6, 20), mixup=0

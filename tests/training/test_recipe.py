@@ -15,6 +15,7 @@ def test_recipes_of_the_repository_are_right(path):
 
 
 HEADS = "name = 'a'\n[heads.fer7]\n"
+MULTI = HEADS + "task = 'multi'\ntarget = 'votes'\n"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         (HEADS + "[model]\nkind = 'cnn'\nstage = [[8]]", r"unknown key 'model\.stage'.*Did you mean 'stages'\?"),
         (
             HEADS + "[model]\nkind = 'mlp'\ndense = [{ unit = 8 }]",
-            r"model\.dense\.0\.units|unknown key 'model\.dense\.0\.unit'.*Did you mean 'units'\?",
+            r"unknown key 'model\.dense\.0\.unit'.*Did you mean 'units'\?",
         ),
         (HEADS + "[loop]\nepochs = 0", r"loop\.epochs = 0: .*greater than 0"),
         (HEADS + "[model]\nkind = 'resnet'", r"model.*'resnet'.*'compact', 'lean', 'cnn', 'mlp', 'timm', 'ensemble'"),
@@ -56,7 +57,35 @@ HEADS = "name = 'a'\n[heads.fer7]\n"
         ("seed = 100000000000000000000\n" + HEADS, r"seed = 1.*less than 4294967296"),
         ("name = 'a'", "heads"),
         ("seed = 1", "name"),
-        ("name = 'A B'\n[heads.fer7]", "name"),
+        (
+            "name = 'Mein_Modell'\n[heads.fer7]",
+            "name = 'Mein_Modell': .*small letters, digits and hyphens, .*'mein-modell'",
+        ),
+        ("name = 3\n[heads.fer7]", "name = 3: Input should be a valid string"),
+        ("name = 'a'\n[head.fer7]", r"unknown key 'head': .*Did you mean 'heads'\?"),
+        (
+            "name = 'a'\n[heads.mlp]\nlabls = 'fer7'\n[model]\nkind = 'mlp'",
+            r"unknown key 'heads\.mlp\.labls': .*Did you mean 'labels'\?",
+        ),
+        (HEADS + "[model]\nkind = 'timm'", r"model\.backbone: Field required"),
+        (HEADS + "labels = 5", r"heads\.fer7\.labels = 5: Input should be a valid string, or a valid list"),
+        (HEADS + "labels = { a = 1 }", r"heads\.fer7\.labels: Input should be a valid string, or a valid list"),
+        (HEADS + "labels = []", r"heads\.fer7: labels has none; a single head tells 2 or more apart"),
+        (HEADS + "labels = ['anger']", r"heads\.fer7: labels has 1; a single head tells 2 or more apart"),
+        (MULTI + "threshold = 'abc'", r"heads\.fer7\.threshold = 'abc': .*a valid number, .*, or 'tuned'"),
+        (MULTI + "threshold = 5", r"heads\.fer7\.threshold = 5: .*less than or equal to 1, or 'tuned'"),
+        (HEADS + "threshold = 0.4", r"heads\.fer7: threshold is for heads of several labels and gates"),
+        (HEADS + "[loop]\nepochs = true", "loop: epochs takes neither true nor false"),
+        (HEADS + "[loop]\nsides = [32, true]", "loop: sides takes neither true nor false"),
+        (HEADS + "[augmentation]\nerase_pixels = [20, 6]", r"augmentation: erase_pixels = \[20, 6\]: .*is longer"),
+        (HEADS + "[augmentation]\nerase_pixels = [-3, 0]", r"augmentation\.erase_pixels\.0 = -3: .*equal to 1"),
+        (HEADS + "[augmentation]\nerase_pixels = [60, 90]", r"augmentation\.erase_pixels\.0 = 60: .*equal to 48"),
+        (
+            HEADS + "[data]\nvalidation = 'Training'",
+            r"data: training and validation are both 'Training'; name another split",
+        ),
+        (HEADS + "[data]\ntest = 'Training'", r"training and test are both 'Training'; .*--set data\.test=''"),
+        (HEADS + "[data]\nvalidation = 'PrivateTest'", r"validation and test are both 'PrivateTest'; .*data\.test=''"),
         ("name = ", "is not a recipe in TOML"),
     ],
 )
@@ -67,6 +96,28 @@ def test_wrong_recipes_are_explained_in_one_line(tmp_path, text, problem):
         read_recipe(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["inf", "nan"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"optimiser.{key}" for key in ("rate", "weight_decay", "clip", "warmup_epochs")),
+        *("augmentation.mixup_alpha", "teacher.temperature", "heads.fer7.weight", "heads.fer7.focal_gamma"),
+    ],
+)
+def test_numbers_of_a_recipe_are_finite(tmp_path, key, number):
+    (tmp_path / "r.toml").write_text(HEADS)
+    with pytest.raises(RecipeError, match=rf"{key} = {number}: Input should be a finite number"):
+        read_recipe(tmp_path / "r.toml", [f"{key}={number}"])
+
+
+def test_a_switch_is_a_switch(tmp_path):
+    (tmp_path / "r.toml").write_text(HEADS)
+    read = read_recipe(
+        tmp_path / "r.toml", ["loop.compile=true", "model.kind=timm", "model.backbone=x", "data.test=''"]
+    )
+    assert (read.loop.compile, read.model.pretrained, read.data.test) == (True, True, "")
 
 
 def test_a_precision_may_be_a_number():
@@ -142,7 +193,7 @@ def test_words_of_any_kind_are_read_again(tmp_path):
     recipe = Recipe(
         name="a",
         about='a face 😀, "quoted", C:\\faces\n\ttab \x7f \x01 é',
-        heads={"gefühl": {"labels": ("😀", "not face")}, "my head": {"labels": "fer7", "threshold": float("inf")}},
+        heads={"gefühl": {"labels": ("😀", "not face")}, "my head": {"labels": "fer7", "threshold": "tuned"}},
         data={"shares": {"not face": 0.1, "ärger": 0.05, "a.b": 0.01, "": 0.01, "plain": 0.01}},
         model={"kind": "mlp", "dense": [{"units": 8}]},
         optimiser={"weight_decay": 1e-7},

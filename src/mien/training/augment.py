@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from mien.training.recipe import Augmentation
+from mien.training.augmentation_recipe import Augmentation
 
 MOST_NOISE = 12.0
 """Largest standard deviation of sensor noise, in levels of 255."""

@@ -25,8 +25,8 @@ class HeadRecipe(Section):
         prior_power: the probabilities of a single-label head are divided by the frequencies of the labels to this power
             and renormalised (logit adjustment, Menon et al. 2021, arXiv:2007.07314), when the run is exported: rare
             labels are found more often. 0 leaves them, 1 answers as if all labels were as frequent.
-        threshold: from which probability a label of several is given; ``tuned`` finds the best one of each label on
-            validation.
+        threshold: from which probability, 0 to 1, a label of several or a face is given; ``tuned`` finds the best one
+            of each label on validation. A head of one label has none.
     """
 
     task: Literal["single", "multi", "gate"] = "single"
@@ -38,7 +38,7 @@ class HeadRecipe(Section):
     smoothing: Rate = 0.0
     class_weights: Literal["none", "balanced"] = "none"
     prior_power: Share = 0.0
-    threshold: float | Literal["tuned"] = "tuned"
+    threshold: Share | Literal["tuned"] = "tuned"
 
     @model_validator(mode="after")
     def _consistent(self) -> "HeadRecipe":
@@ -47,6 +47,15 @@ class HeadRecipe(Section):
             raise ValueError(f"a {self.task} head learns from {' or '.join(allowed)}, not from {self.target}")
         if self.prior_power and self.task != "single":
             raise ValueError(f"prior_power is for heads of one label; a {self.task} head has thresholds")
+        if self.threshold != "tuned" and self.task == "single":
+            raise ValueError(
+                "threshold is for heads of several labels and gates; one of one label answers the likeliest"
+            )
+        fewest = 2 if self.task == "single" else 1
+        if isinstance(self.labels, tuple) and len(self.labels) < fewest:
+            raise ValueError(
+                f"labels has {len(self.labels) or 'none'}; a {self.task} head tells {fewest} or more apart"
+            )
         if isinstance(self.labels, tuple) and len(set(self.labels)) < len(self.labels):
             twice = next(label for label in self.labels if self.labels.count(label) > 1)
             raise ValueError(f"labels has {twice!r} twice; name each label once")

@@ -1,8 +1,8 @@
 """The part of a recipe that says which network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -12,9 +12,21 @@ Depths = tuple[Annotated[int, Field(ge=0)], ...]
 
 
 class Section(BaseModel):
-    """A table of a recipe: unknown keys are errors, and nothing changes once it is read."""
+    """A table of a recipe: unknown keys are errors, numbers are finite, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_switches_for_numbers(cls, content: Any) -> Any:
+        # Python takes true for the number 1.
+        for key, field in cls.model_fields.items():
+            given = content.get(key) if isinstance(content, dict) else None
+            values = given if isinstance(given, list | tuple) else (given,)
+            kinds = (field.annotation, *get_args(field.annotation))
+            if bool not in kinds and any(isinstance(value, bool) for value in values):
+                raise ValueError(f"{key} takes neither true nor false")
+        return content
 
 
 class Layer(Section):

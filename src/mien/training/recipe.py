@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,8 +11,9 @@ from torch import nn
 
 from mien.labels import LABEL_SETS
 from mien.model_card import FER2013_CROP, CropSpec
+from mien.training.augmentation_recipe import Augmentation
 from mien.training.head_recipe import HeadRecipe, Teacher
-from mien.training.model_recipe import Compact, Ensemble, Lean, Model, Rate, Section, Share
+from mien.training.model_recipe import Compact, Ensemble, Lean, Model, Rate, Section
 
 TAKEN = ("loss", "score", "pixels")
 """Columns of the curves and the input of the exported file: no head is called so."""
@@ -36,7 +38,7 @@ class Crop(Section):
 
 
 class Data(Section):
-    """Which rows of the table are used for what.
+    """Which rows of the table are used for what; none are used twice.
 
     Attributes:
         training: name of the split to learn from.
@@ -61,46 +63,15 @@ class Data(Section):
             raise ValueError(f"the shares are {sum(shares.values()):.2g} together; leave something for other labels")
         return shares
 
-
-class Augmentation(Section):
-    """How much training crops are changed; shares are of the crop's side, probabilities 0 to 1.
-
-    Attributes:
-        rotation_degrees: up to this many degrees either way.
-        scale: larger or smaller by up to this share.
-        shift: moved by up to this share, in x and in y.
-        flip: probability of a mirror image.
-        contrast: changed by up to this share.
-        brightness: changed by up to this share of full white.
-        blur: probability that a crop loses its detail, by shrinking it to between three quarters and a fifth and back.
-        noise: probability that a crop gets sensor noise (Gaussian, up to 12 of 255 levels).
-        jpeg: probability that a crop is compressed, at a quality of 10 to 60.
-        erase: probability that one rectangle is erased.
-        erase_pixels: its shortest and longest side, in pixels of a 48-pixel crop.
-        mixup: probability that a whole batch is blended with itself.
-        mixup_alpha: parameter of the Beta distribution of the blend.
-        cutmix: probability that a rectangle of each crop of a batch comes from another crop.
-    """
-
-    rotation_degrees: float = Field(default=15, ge=0, le=180)
-    scale: Rate = 0.15
-    shift: Rate = 0.12
-    flip: Share = 0.5
-    contrast: Rate = 0.2
-    brightness: Rate = 0.1
-    blur: Share = 0.0
-    noise: Share = 0.0
-    jpeg: Share = 0.0
-    erase: Share = 0.4
-    erase_pixels: tuple[int, int] = (6, 20)
-    mixup: Share = 0.5
-    mixup_alpha: float = Field(default=0.4, gt=0)
-    cutmix: Share = 0.0
-
     @model_validator(mode="after")
-    def _consistent(self) -> "Augmentation":
-        if self.mixup + self.cutmix > 1:
-            raise ValueError("mixup and cutmix are drawn for the same batches: together they may be 1 at most")
+    def _told_apart(self) -> "Data":
+        # Figures on pictures that something was learnt from or chosen by would be called what they are not.
+        for one, other in combinations(("training", "validation", "test"), 2):
+            if (name := getattr(self, one)) == getattr(self, other):
+                otherwise = (
+                    "test none with --set data.test=''" if other == "test" else "make one with `mien data split`"
+                )
+                raise ValueError(f"{one} and {other} are both {name!r}; name another split, or {otherwise}")
         return self
 
 
@@ -202,7 +173,7 @@ class Recipe(Section):
     """One experiment or released model.
 
     Attributes:
-        name: of the model that it makes.
+        name: of the model that it makes, in small letters, digits and hyphens.
         about: one sentence: what it is and what it is for.
         published: what the project that it repeats published; empty for experiments of our own.
         seed: of everything random.
@@ -220,7 +191,7 @@ class Recipe(Section):
         card: what the weight file says about itself.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str
     about: str = ""
     published: str = ""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -234,6 +205,15 @@ class Recipe(Section):
     optimiser: Optimiser = Optimiser()
     loop: Loop = Loop()
     card: Card = Card()
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+            guess = f", such as {near!r}" if near else ""
+            raise ValueError(f"is no name for a model; use small letters, digits and hyphens{guess}")
+        return name
 
     @field_validator("model", mode="before")
     @classmethod

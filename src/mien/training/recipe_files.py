@@ -33,7 +33,7 @@ def read_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_explain(error.errors()[0], content)}") from error
+        raise RecipeError(f"{path}: {_explain(error, content)}") from error
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
@@ -119,36 +119,47 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list):
         return f"[{', '.join(_value(item) for item in value)}]"
-    if isinstance(value, float):
-        return repr(value)  # inf has another name in JSON
     # TOML spells strings, numbers and truth values as JSON does, but has no surrogates and no bare DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _explain(problem: Any, content: dict[str, Any]) -> str:
-    # Pydantic puts the chosen kind of a model into the path, where the file has none.
-    kind = content.get("model", {}).get("kind", "compact") if isinstance(content.get("model"), dict) else ""
-    place = [part for number, part in enumerate(problem["loc"]) if not (number == 1 and part == kind)]
-    key = ".".join(str(part) for part in place)
-    if problem["type"] == "extra_forbidden":
-        allowed = _allowed(problem["loc"][:-1], kind)
-        near = difflib.get_close_matches(str(place[-1]), allowed, n=1)
+def _explain(error: ValidationError, content: dict[str, Any]) -> str:
+    """Say what is wrong first: an unknown key, for one that is misspelt may be missed elsewhere, or the first value."""
+    problems = error.errors()
+    places = [_place(problem, content) for problem in problems]
+    first = next((number for number, each in enumerate(problems) if each["type"] == "extra_forbidden"), 0)
+    key = ".".join(map(str, places[first]))
+    if problems[first]["type"] == "extra_forbidden":
+        allowed = _allowed(problems[first]["loc"][:-1])
+        near = difflib.get_close_matches(str(places[first][-1]), allowed, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return f"unknown key {key!r}: allowed here are {', '.join(allowed)}.{guess}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if not key:
-        return str(message)
-    given = problem["input"] if not isinstance(problem["input"], dict) else content
-    shown = f"{key} = {given!r}" if given is not content else key
-    return f"{shown}: {message}"
+    # A value that may be of several kinds has a problem for each.
+    messages = [problem["msg"] for problem, place in zip(problems, places, strict=True) if place == places[first]]
+    message = ", or ".join([messages[0], *(each.removeprefix("Input should be ") for each in messages[1:])])
+    message = message.removeprefix("Value error, ").replace("valid tuple", "valid list")
+    given = problems[first]["input"]
+    return ": ".join(filter(None, (key if isinstance(given, dict) or not key else f"{key} = {given!r}", message)))
 
 
-def _allowed(place: tuple[Any, ...], kind: str) -> list[str]:
+def _place(problem: Any, content: Any) -> list[int | str]:
+    """Return the keys that lead to a problem in the file: Pydantic puts the kinds that a value may be of in between."""
+    place: list[int | str] = []
+    for number, part in enumerate(problem["loc"], 1):
+        if problem["type"] == "missing" and number == len(problem["loc"]):
+            return [*place, part]
+        if (isinstance(content, dict) and part in content) or (isinstance(content, list) and isinstance(part, int)):
+            place.append(part)
+            content = content[part]
+    return place
+
+
+def _allowed(place: tuple[Any, ...]) -> list[str]:
     schema = Recipe.model_json_schema()
     node: dict[str, Any] = schema
     for part in place:
-        if part == kind and "discriminator" in node:
-            node = {"$ref": node["discriminator"]["mapping"][kind]}
+        if "discriminator" in node:  # the part is the kind of the model
+            node = {"$ref": node["discriminator"]["mapping"][part]}
         elif isinstance(part, int):
             node = node["items"] if "items" in node else node["prefixItems"][part]
         elif "properties" in node:
