@@ -1,5 +1,6 @@
 import os
 import signal
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def astronaut_pixels(astronaut: Path) -> np.ndarray:
 @pytest.fixture(scope="session")
 def public_test(shared: Path) -> Samples:
     return read_samples(shared / "data" / "fer2013.parquet", spec=FER2013_CROP, splits=["PublicTest"])
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which files of more than 16 kB cannot be written, as on a disk with no room for them."""
+    resource = pytest.importorskip("resource", reason="no limits on files here")
+
+    @contextmanager
+    def full():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
 
 
 @pytest.fixture

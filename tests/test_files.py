@@ -3,10 +3,12 @@ import os
 import stat
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mien.errors import OutputError
-from mien.files import check_writable, free_name, in_utf8, written_whole
+from mien.files import check_writable, free_name, in_utf8, save_picture, written_whole
 
 
 def test_writes_and_makes_the_folder(tmp_path):
@@ -50,6 +52,22 @@ def test_full_disk_is_one_line_that_names_the_file(tmp_path):
     with pytest.raises(OutputError, match=r"a\.txt: cannot be written \(No space left on device\)"):
         write_half(tmp_path / "a.txt", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jpg", "JPEG"), ("a.JPEG", "JPEG"), ("a.png", "PNG"), ("a.webp", "WEBP")]
+)
+def test_a_picture_is_whole_or_as_it_was(tmp_path, full_disk, name, kind):
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    save_picture(Image.fromarray(noise[:8, :8]), tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    with full_disk(), pytest.raises(OutputError, match=rf"{name}: cannot be written \(File too large\)"):
+        save_picture(Image.fromarray(noise), tmp_path / name, quality=100)
+    assert (tmp_path / name).read_bytes() == before
+    assert os.listdir(tmp_path) == [name]
+    save_picture(Image.fromarray(noise), tmp_path / name)
+    with Image.open(tmp_path / name) as picture:
+        assert (picture.format, np.asarray(picture).shape) == (kind, noise.shape)
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

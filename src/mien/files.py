@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import errno
+import io
 import os
 import secrets
 import stat
@@ -8,8 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien.errors import OutputError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ODD = "backslashreplace"
 """How bytes in a file's name that are no UTF-8 are written in a text: as ``\\udce9`` and the like, which JSON reads."""
@@ -54,6 +59,25 @@ def written_whole(path: Path, *, overwrite: bool = True, shown: Path | None = No
         with suppress(OSError):
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
+
+
+def save_picture(picture: "Image.Image", path: Path, *, overwrite: bool = True, quality: int = 92) -> None:
+    """Write a picture, whole or not at all.
+
+    Args:
+        picture: what to write.
+        path: where; its ending says the format: .png, .jpg, .jpeg or .webp.
+        overwrite: see `written_whole`.
+        quality: of JPEG and WebP, 1 to 100.
+
+    Raises:
+        OutputError: see `written_whole`.
+    """
+    kind = path.suffix[1:].lower().replace("jpg", "jpeg")
+    with written_whole(path, overwrite=overwrite) as temporary:
+        content = io.BytesIO()  # into a file, Pillow writes JPEG by itself and takes no notice where the disk is full
+        picture.save(content, kind, quality=quality)
+        temporary.write_bytes(content.getbuffer())
 
 
 def check_writable(path: Path) -> None:

@@ -44,6 +44,14 @@ def test_layouts_lists_them_all(run) -> None:
     assert all(name in printed for name in ("fer2013-csv", "raf-ml", "ck+", "huggingface"))
 
 
+def test_a_table_is_told_before_a_report_that_fails(mien, folder: Path) -> None:
+    table = folder / "x.parquet"
+    (folder / "r.html").write_text("another report")
+    code, out, err = mien("data", "prepare", folder, "-l", "ferplus", "-o", table, "--report", folder / "r.html")
+    assert (code, "r.html: exists already" in err) == (1, True)
+    assert f"mien data info {table}" in " ".join(out.split())
+
+
 def test_prepare_then_info(run, folder: Path) -> None:
     table = folder / "x.parquet"
     printed = run("prepare", folder, "--layout", "ferplus", "--output", table, "--report", folder / "r.html")

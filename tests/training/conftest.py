@@ -1,6 +1,3 @@
-import resource
-from contextlib import contextmanager
-
 import pytest
 
 from mien.training.recipe_files import read_recipe
@@ -31,19 +28,3 @@ def small_recipe(tmp_path):
         return read_recipe(path, changes)
 
     return write
-
-
-@pytest.fixture
-def full_disk():
-    """A context in which files of more than 16 kB cannot be written, as on a disk with no room for them."""
-
-    @contextmanager
-    def full():
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return full

@@ -9,7 +9,7 @@ from mien.cli.finding import files_in, files_of
 from mien.cli.progress import progress_bar
 from mien.draw import blur_faces, draw_faces
 from mien.errors import OutputError, PictureError, UsageError
-from mien.files import check_writable, free_name, written_whole
+from mien.files import check_writable, free_name, save_picture
 from mien.inference.analyzer import Analyzer
 from mien.inference.image import PICTURE_SUFFIXES, PictureSource
 from mien.inference.video.frames import VIDEO_SUFFIXES
@@ -225,8 +225,8 @@ class _Copies:
             if self._wanted.blur:  # also those that are left out: nobody is to be recognised
                 picture = blur_faces(picture, result)
             name = self._name(Path(source))
-            with written_whole(self._wanted.annotate / name) as temporary:
-                draw_faces(picture, result.at_least(self._wanted.min_confidence)).save(temporary, quality=92)
+            drawn = draw_faces(picture, result.at_least(self._wanted.min_confidence))
+            save_picture(drawn, self._wanted.annotate / name)
             self._journal.add_copy(source, name)
 
     def _name(self, path: Path) -> str:

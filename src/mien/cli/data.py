@@ -111,11 +111,11 @@ def prepare(
     console = Console()
     print_problems(problems, console)
     print_table(table, console)
-    if report is not None:
-        _write_report(report, table, problems, overwrite=overwrite)
-        console.print(f"report: {escape(str(report))}")
     name = escape(str(output))
     console.print(f"wrote {name}; look at it with: mien data info {name}")
+    if report is not None:  # last: the table is there, also where there is no room for the report
+        _write_report(report, table, problems, overwrite=overwrite)
+        console.print(f"report: {escape(str(report))}")
 
 
 @app.command()

@@ -53,7 +53,7 @@ def explain(
     from mien.cli.progress import progress_bar
     from mien.errors import UsageError, unknown_name
     from mien.explain import METHODS, draw_explanations, explain_picture
-    from mien.files import check_writable, written_whole
+    from mien.files import check_writable, save_picture
     from mien.inference.analyzer import Analyzer
 
     if method not in (*METHODS, "grad-cam"):
@@ -75,8 +75,7 @@ def explain(
     with progress_bar("faces", total=None) as advance:
         result, found = explain_picture(analyzer, pixels, method=maps, label=label, on_step=advance.to)
     drawn = draw_explanations(pixels, result, found, analyzer.card.crop)
-    with written_whole(target) as temporary:
-        drawn.save(temporary, quality=92)
+    save_picture(drawn, target)
     _report(picture, result, found, analyzer.card.crop, target)
 
 

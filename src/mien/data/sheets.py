@@ -11,7 +11,7 @@ from mien.data.progress import Track, silent
 from mien.data.record import Record
 from mien.data.table import Table
 from mien.errors import PictureError, UsageError, unknown_name
-from mien.files import written_whole
+from mien.files import save_picture
 from mien.inference.image import read_picture
 
 CELL = 72
@@ -86,12 +86,10 @@ def save_sheet(sheet: Image.Image, path: Path, *, overwrite: bool = False) -> No
         UsageError: the name ends like no picture.
         OutputError: the file exists or cannot be written.
     """
-    kinds = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-    kind = kinds.get(path.suffix.casefold())
-    if kind is None:
-        raise UsageError(f"{path}: a sheet is saved as {', '.join(kinds)}; choose such a name with --output")
-    with written_whole(path, overwrite=overwrite) as partial:
-        sheet.save(partial, kind)
+    endings = (".png", ".jpg", ".jpeg", ".webp")
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"{path}: a sheet is saved as {', '.join(endings)}; choose such a name with --output")
+    save_picture(sheet, path, overwrite=overwrite)
 
 
 def pictures_at(table: Table, positions: Collection[int]) -> dict[int, Record]:
