@@ -37,6 +37,18 @@ def test_the_key_opens(locked, name):
     assert locked.get("/v1/models", headers={name: value}).status_code == 200
 
 
+@pytest.mark.parametrize("blanks", ["{}\n", " {}", "\t{} "])
+def test_blanks_around_a_key_do_not_count(blanks):
+    def protocol(key):
+        return f"key.{base64.urlsafe_b64encode(key.encode()).decode().rstrip('=')}"
+
+    for key in ("alpha", "voilà"):  # whose last byte, 0xA0, is a blank in Latin-1
+        given = blanks.format(key)
+        with open_client(api_key=key) as client:
+            for headers in ({"Sec-WebSocket-Protocol": protocol(given)}, {"Authorization": f"Bearer {key} ".encode()}):
+                assert client.get("/v1/models", headers=headers).status_code == 200
+
+
 def test_page_and_health_need_no_key(locked):
     assert locked.get("/").status_code == 200
     assert locked.get("/page/main.js").status_code == 200
@@ -58,7 +70,7 @@ def test_a_key_that_is_no_base64_is_wrong(locked, encoded):
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:9999"])
 def test_pages_of_others_may_not_ask(client, photo, origin):
-    for path in ("/v1/models", "/"):
+    for path in ("/v1/models", "/metrics", "/openapi.json"):
         assert client.get(path, headers={"Origin": origin}).status_code == 403
     answer = client.post("/v1/analyze", content=photo, headers={"Origin": origin, "Content-Type": "image/jpeg"})
     assert answer.status_code == 403
@@ -76,6 +88,16 @@ def test_the_refusal_of_a_page_names_only_what_the_command_takes(client, origin)
             permissions.origin(origin)
     else:
         assert error.endswith(f"mien serve --cors {permissions.origin(origin)}")
+
+
+def test_the_page_itself_loads_behind_a_proxy_that_passes_on_another_name(client):
+    for path in ("/", "/page/main.js"):
+        assert client.get(path, headers={"Origin": "https://faces.test"}).status_code == 200
+
+
+def test_no_address_leads_to_one_that_a_proxy_may_have_moved(client):
+    for path in ("/v1/models/", "/page", "/v1/videos/"):
+        assert client.get(path, follow_redirects=False).status_code == 404
 
 
 def test_its_own_page_may_ask(client):

@@ -118,7 +118,7 @@ def test_no_more_connections_than_places(frame):
 
 def test_a_silent_connection_is_closed():
     with open_client(limits=Limits(idle_s=0.1)) as client, client.websocket_connect("/v1/live") as socket:
-        assert "no frame for 0.1 s" in socket.receive_json()["error"]
+        assert "no frame for 0.1 s; turn the webcam on again" in socket.receive_json()["error"]
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 1001

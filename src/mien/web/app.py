@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "MIT"},
         docs_url=None,  # FastAPI's pages of documentation load their code from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # to an address that a proxy may have moved
         lifespan=lifespan,
     )
     add_handlers(app)

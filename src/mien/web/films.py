@@ -58,7 +58,7 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
                 on_disk=True,
             )
             job = jobs.add(upload.file, upload.name, analyzer)
-        headers = {"Location": f"/v1/videos/{job.id}"}
+        headers = {"Location": f"videos/{job.id}"}  # beside this route, wherever a proxy has put it
         return JSONResponse(job.to_dict(), status_code=HTTPStatus.ACCEPTED, headers=headers)
 
     @router.get(

@@ -121,7 +121,8 @@ class Guard:
                 f"this server is not called {name!r} but {allowed}; add a name: mien serve --allow-host",
             )
         origin = headers.get("origin")
-        if origin is not None and origin not in self._settings.origins and _netloc(origin) != host.lower():
+        own = origin is None or origin in self._settings.origins or _netloc(origin) == host.lower()
+        if not own and not _is_page(scope):
             # "null" is what browsers send of files and of frames without rights, whoever made them.
             remedy = "such pages never may" if origin == "null" else f"allow them: mien serve --cors {origin}"
             return HTTPStatus.FORBIDDEN, f"pages of {origin} may not ask here; {remedy}"
@@ -141,6 +142,12 @@ def _shared(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
+def _is_page(scope: Scope) -> bool:
+    # Public, and loaded with an Origin that a proxy can make a stranger's: the page then shows what its requests get.
+    path: str = scope["path"]
+    return path == "/" or path.startswith("/page/")
+
+
 def _needs_key(scope: Scope) -> bool:
     # The page is public, it asks for the key itself. A preflight never carries one, by its specification.
     path = scope["path"]
@@ -153,7 +160,7 @@ def _keys(headers: Headers) -> list[bytes]:
     keys = [headers.get("x-api-key", "").encode("latin-1")]
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        keys.append(given.strip().encode("latin-1"))
+        keys.append(given.encode("latin-1"))
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         text = protocol.strip()
         if text.startswith(KEY_PROTOCOL):
@@ -162,7 +169,7 @@ def _keys(headers: Headers) -> list[bytes]:
                 keys.append(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
             except (binascii.Error, ValueError):
                 continue
-    return keys
+    return [one.strip() for one in keys]  # as bytes: as Latin-1, a byte of a letter may look like a blank
 
 
 def _same(key: str, given: Iterable[bytes]) -> bool:

@@ -191,7 +191,7 @@ class Jobs:
                         job.state = "running"
                 if job.state == "running":
                     self._tell()
-                    # The file has no name of its own. A short one has no number yet: it goes to the disk here.
+                    # The file has no name of its own.
                     path = f"/dev/fd/{file.fileno()}"
                     self._analyze(job, path, analyzer, began)
             state = "done"

@@ -111,7 +111,7 @@ async def _listen(socket: WebSocket, newest: Newest, limits: Limits) -> tuple[in
             async with asyncio.timeout(limits.idle_s):
                 message = await socket.receive()
         except TimeoutError:
-            return AWAY, f"no frame for {limits.idle_s:g} s"
+            return AWAY, f"no frame for {limits.idle_s:g} s; turn the webcam on again"
         if message["type"] == "websocket.disconnect":
             return None
         content = message.get("bytes")

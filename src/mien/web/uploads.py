@@ -3,11 +3,11 @@
 import asyncio
 import io
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import tempfile
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from tempfile import TemporaryFile
 from typing import IO
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mien.errors import MienError, unknown_name
+from mien.errors import MienError, OutputError, unknown_name
 from mien.web.queries import query_keys
 from mien.web.refusals import RefusedError
 
@@ -29,7 +29,7 @@ class Upload:
 
     Attributes:
         name: as its sender calls it, None where it has none.
-        file: its content, from the beginning; of large films on the disk, without a name there.
+        file: its content, from the beginning; of films on the disk, without a name there.
     """
 
     name: str | None
@@ -51,11 +51,12 @@ async def read_uploads(
         max_bytes: of the whole body.
         max_files: in the form.
         timeout_s: for receiving all of it, in seconds.
-        on_disk: whether more than a megabyte goes to a temporary file; it has no name, and is gone with the process.
+        on_disk: whether they go to temporary files; these have no name, and are gone with the process.
 
     Raises:
         RefusedError: too large, too slow, no files, of a type that holds none, or with choices in the form.
         UsageError: the form has a field that nobody knows.
+        OutputError: there is no room on the disk.
         ClientDisconnect: the sender has gone.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -73,12 +74,19 @@ async def read_uploads(
             if not multipart:
                 return [await _one_file(body, on_disk=on_disk)]
             form = await parser(request.headers, body, max_files=max_files, max_fields=16).parse()
+            if on_disk:
+                _write_out(form)
     except TimeoutError:
         raise RefusedError(
             f"the body did not arrive within {timeout_s:g} s; send less, or over a faster line",
             status=HTTPStatus.REQUEST_TIMEOUT,
             headers={"Connection": "close"},
         ) from None
+    except OSError as error:
+        raise OutputError(
+            f"the server cannot put a film into {tempfile.tempdir or 'its temporary folder'} ({error.strerror}); make "
+            "room there, or set TMPDIR to another folder"
+        ) from error
     except (MultiPartException, KeyError, ValueError) as error:
         raise _malformed(
             f"the form cannot be read ({getattr(error, 'message', error)}); send multipart/form-data with at most "
@@ -88,6 +96,24 @@ async def read_uploads(
         return _files(form, field, query_keys(request))
     except MienError:
         await form.close()
+        raise
+
+
+def _write_out(form: FormData) -> None:
+    # The parser keeps short files in memory. All go to the disk, while it can still be told that there is no room.
+    for _, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            with _closed_on_error(value.file):
+                value.file.fileno()
+
+
+@contextmanager
+def _closed_on_error(file: IO[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # what it still holds finds no room either
+            file.close()
         raise
 
 
@@ -148,8 +174,9 @@ def too_large(max_bytes: int) -> RefusedError:
 
 
 async def _one_file(body: AsyncGenerator[bytes, None], *, on_disk: bool) -> Upload:
-    file: IO[bytes] = TemporaryFile() if on_disk else io.BytesIO()  # noqa: SIM115  (closed by who reads it)
-    async for chunk in body:
-        file.write(chunk)
-    file.seek(0)
+    file: IO[bytes] = tempfile.TemporaryFile() if on_disk else io.BytesIO()  # noqa: SIM115  (closed by who reads it)
+    with _closed_on_error(file):
+        async for chunk in body:
+            file.write(chunk)
+        file.seek(0)
     return Upload(None, file)
