@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from mien.cli.evaluate_tables import print_scores
 from mien.data.encoding import encode_png
 from mien.data.record import Record, TableMeta
 from mien.data.samples import read_samples
 from mien.data.votes import plurality
 from mien.data.writing import write_table
 from mien.evaluation.metrics import metrics_of
-from mien.evaluation.predictions import predict
+from mien.evaluation.predictions import Predictions, predict
 from mien.evaluation.selective import stated_and_found
+from mien.evaluation.summary import score_predictions
 from mien.inference.session import Session
 from mien.inference.weights import emotion_model
 from mien.labels import FACE2, FER7
@@ -69,6 +71,19 @@ def test_the_tables_fit_a_terminal_of_80_columns(mien, small_fer2013, tmp_path):
     assert re.search(r"right answer +n +accuracy +balanced +AUC +precision +recall +ECE *$", out, re.MULTILINE)
     code, out, _ = mien("evaluate", "mien-nano", "mien-compact", small_fer2013)
     assert re.search(r"^accuracy +0\.\d{4} +0\.\d{4} +[+-]0\.\d{4} +[+-]0\.\d{4} to [+-]0\.\d{4} ", out, re.MULTILINE)
+
+
+def test_a_figure_that_one_head_lacks_keeps_its_column(capsys):
+    def scored(labels):
+        scores = np.random.default_rng(0).dirichlet([1] * labels, 40)
+        names = tuple("abcd"[:labels])
+        made = Predictions(np.arange(40).astype(str), np.arange(40) % labels, scores, names, "m", head=f"h{labels}")
+        return score_predictions(made, resamples=20)[0]
+
+    print_scores([scored(2), scored(4)], hint="")
+    _, heading, two, four = capsys.readouterr().out.splitlines()
+    assert "top 3" in heading
+    assert len(two.split()) == len(four.split()) - 1
 
 
 def test_the_shipped_model_is_as_good_as_its_card_says(public_test):

@@ -41,10 +41,10 @@ def single_metrics(predictions):
         "accuracy": float(accuracy_score(targets, guesses)),
         "balanced_accuracy": float(recall_score(targets, guesses, **over_present)),
         "macro_f1": float(f1_score(targets, guesses, **over_present)),
-        "top3_accuracy": top_accuracy(predictions, 3),
+        **top_accuracy(predictions, 3),
         "nll": float(likelihood_rows(predictions).mean()),
         "ece": reliability(scores, targets).error,
-        "top2_accuracy": top_accuracy(predictions, 2),
+        **top_accuracy(predictions, 2),
     }
     for average in ("macro", "weighted"):
         values = precision_recall_fscore_support(targets, guesses, labels=present, average=average, zero_division=0)
@@ -71,8 +71,10 @@ def single_metrics(predictions):
 
 def top_accuracy(predictions, count):
     """Of equally probable labels the first ones count; scikit-learn's `top_k_accuracy_score` takes the last ones."""
+    if len(predictions.labels) <= count:  # it is 1 whatever is said
+        return {}
     first = np.argsort(-predictions.scores, axis=1, kind="stable")[:, :count]
-    return float((first == predictions.targets[:, None]).any(axis=1).mean())
+    return {f"top{count}_accuracy": float((first == predictions.targets[:, None]).any(axis=1).mean())}
 
 
 def classwise_error(predictions):

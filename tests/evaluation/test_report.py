@@ -92,6 +92,15 @@ def test_several_labels_and_a_gate_have_reports_too(tmp_path):
         assert "All figures" in (tmp_path / f"{task}.html").read_text()
 
 
+@pytest.mark.parametrize(("labels", "told"), [(2, False), (3, False), (4, True)])
+def test_the_first_three_answers_are_told_where_there_are_more(tmp_path, labels, told):
+    scores = np.random.default_rng(0).dirichlet([1] * labels, 40)
+    few = Predictions(np.arange(40).astype(str), np.arange(40) % labels, scores, tuple("abcd"[:labels]), "m")
+    write_report(Findings(score_predictions(few, resamples=20), audit(few)), tmp_path / "few.html")
+    text = (tmp_path / "few.html").read_text()
+    assert ("among its first three" in text, "top 3" in text) == (told, told)
+
+
 def test_a_folder_describes_one_evaluation(made, tmp_path, monkeypatch):
     # The names are at stake here, not the plots.
     monkeypatch.setattr("mien.evaluation.report.figures_of", lambda row: dict.fromkeys(PLOTS[:3]))

@@ -80,6 +80,11 @@ def first_label(made):
     )
 
 
+def of_labels(count):
+    scores = np.random.default_rng(count).dirichlet([0.6] * count, 60)
+    return Predictions(np.arange(60).astype(str), np.arange(60) % count, scores, tuple("abc"[:count]), "m")
+
+
 ALL, GATE, SEVERAL = single(1), several(1, task="gate"), several(1)
 EDGES = {
     "one label": ALL,
@@ -92,6 +97,8 @@ EDGES = {
     "one picture without votes": ALL.take(np.array([0])),
     "no votes": replace(ALL, votes=None),
     "votes of one emotion only": replace(ALL, votes=np.tile(np.eye(10, dtype=np.float32)[1] * 10, (len(ALL), 1))),
+    "two labels": of_labels(2),
+    "three labels": of_labels(3),
     "several labels": SEVERAL,
     "no thresholds": replace(SEVERAL, thresholds=None),
     "a label is missing": never(SEVERAL, 2),

@@ -29,7 +29,7 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
     console.print(escape(f"{first.model} on {first.split} of {first.data}{hint}"))
     for task, names in TABLE_METRICS.items():
         rows = [row for row in scored if row.predictions.task == task]
-        chosen = [name for name in names if rows and all(name in row.metrics for row in rows)]
+        chosen = [name for name in names if any(name in row.metrics for row in rows)]
         if not rows:
             continue
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -39,7 +39,7 @@ def print_scores(scored: "Sequence[Scored]", *, hint: str) -> None:
         for row in rows:
             lead, *rest = chosen
             cells = [with_interval(row.metrics[lead], lead)]
-            cells += [number(name, row.metrics[name]) for name in rest]
+            cells += [number(name, row.metrics[name]) if name in row.metrics else "" for name in rest]
             table.add_row(f"{row.predictions.head}: {row.name}", str(len(row.predictions)), *cells)
         console.print(table)
 

@@ -68,17 +68,17 @@ def confusion(predictions: Predictions) -> NDArray[np.int64]:
 def metrics_of(predictions: Predictions) -> dict[str, float]:
     """Measure predictions on all pictures, by the metrics of their task, by name and in the order of `ORDER`.
 
-    Single-label: ``accuracy``, ``balanced_accuracy`` (mean recall), ``top2_accuracy`` and ``top3_accuracy`` (of equally
-    probable labels the first ones count); ``macro_precision``, ``weighted_precision`` and the same for recall and F1;
-    ``kappa`` (Cohen's); ``roc_auc`` and ``average_precision`` (one class against the others, the mean); ``nll`` (in
-    nats; probabilities below 1e-12 count as 1e-12), ``brier`` (0 to 2), ``ece`` (15 equal bins) and ``classwise_ece``
-    (of each class's own probability, Nixon et al. 2019, arXiv:1904.01685); ``risk_coverage_area``,
-    ``accuracy_of_surest_80``; by class ``precision/<label>``, ``recall/``, ``f1/``, ``roc_auc/``,
-    ``average_precision/``. Means are over the classes that occur, and only those have metrics of their own; where all
-    pictures are of one class, there are no areas. Where there are votes, on the pictures that have some:
-    ``vote_cross_entropy``, ``vote_divergence``, ``entropy_correlation`` (Spearman's, of the model's and the annotators'
-    entropy), ``annotator_accuracy`` (against one annotator, drawn at random), and for comparison ``human_accuracy``
-    (one annotator against the most frequent vote of the others).
+    Single-label: ``accuracy``, ``balanced_accuracy`` (mean recall), ``top2_accuracy`` and ``top3_accuracy`` (where
+    there are more labels than that; of equally probable ones the first count); ``macro_precision``,
+    ``weighted_precision`` and the same for recall and F1; ``kappa`` (Cohen's); ``roc_auc`` and ``average_precision``
+    (one class against the others, the mean); ``nll`` (in nats; probabilities below 1e-12 count as 1e-12), ``brier`` (0
+    to 2), ``ece`` (15 equal bins) and ``classwise_ece`` (of each class's own probability, Nixon et al. 2019,
+    arXiv:1904.01685); ``risk_coverage_area``, ``accuracy_of_surest_80``; by class ``precision/<label>``, ``recall/``,
+    ``f1/``, ``roc_auc/``, ``average_precision/``. Means are over the classes that occur, and only those have metrics of
+    their own; where all pictures are of one class, there are no areas. Where there are votes, on the pictures that have
+    some: ``vote_cross_entropy``, ``vote_divergence``, ``entropy_correlation`` (Spearman's, of the model's and the
+    annotators' entropy), ``annotator_accuracy`` (against one annotator, drawn at random), and for comparison
+    ``human_accuracy`` (one annotator against the most frequent vote of the others).
 
     Several labels, independent of thresholds: ``map`` (mean average precision over the labels that occur),
     ``ranking_loss`` (share of pairs of a present and an absent label in the wrong order), ``cardinality`` (labels a

@@ -166,13 +166,14 @@ def _short(findings: Findings) -> str:
         return _tiles(
             [(number(name, found[name]), f"{plain_name(name)}: {MEANINGS[name]}") for name in names if name in found]
         )
+    top3 = [found["top3_accuracy"]] if "top3_accuracy" in found else []  # three labels have none
     tiles = [
         (f"{found['accuracy'].value:.1%}", f"of its answers are right (95% interval: {interval(found['accuracy'])})"),
         (
             f"{found['accuracy_of_surest_80'].value:.1%}",
             f"are right among the {SUREST:.0%} of pictures that it is surest of",
         ),
-        (f"{found['top3_accuracy'].value:.1%}", "have the right answer among its first three"),
+        *((f"{each.value:.1%}", "have the right answer among its first three") for each in top3),
         (
             f"{100 * found['ece'].value:.1f} points",
             "is the mean distance between how sure it is and how often it is right; by chance alone, perfect "
@@ -222,14 +223,14 @@ def _every(scored: Sequence[Scored]) -> str:
     parts = []
     for task, names in TABLE_METRICS.items():
         rows = [row for row in scored if row.predictions.task == task]
-        chosen = [name for name in names if rows and all(name in row.metrics for row in rows)]
+        chosen = [name for name in names if any(name in row.metrics for row in rows)]
         if rows:
             lines = [
                 (
                     row.predictions.head,
                     row.name,
                     len(row.predictions),
-                    *(number(name, row.metrics[name]) for name in chosen),
+                    *(number(name, row.metrics[name]) if name in row.metrics else "" for name in chosen),
                 )
                 for row in rows
             ]

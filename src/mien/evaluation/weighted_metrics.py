@@ -100,8 +100,9 @@ class Statistics:
         self._sum("cells", np.eye(size * size)[targets * size + guesses])
         self._rest.append(lambda weights, found: found.update(_from_cells(found["cells"], labels)))
         first = np.argsort(-scores, axis=1, kind="stable") == targets[:, None]
-        self._mean("top2_accuracy", first[:, :2].any(axis=1))
-        self._mean("top3_accuracy", first[:, :3].any(axis=1))
+        for count in (2, 3):
+            if count < size:  # among all labels the right one always is
+                self._mean(f"top{count}_accuracy", first[:, :count].any(axis=1))
         self._mean("nll", likelihood_rows(predictions))
         self._mean("brier", brier_rows(predictions))
         confidence, right = scores.max(axis=1), guesses == targets

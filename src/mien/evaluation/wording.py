@@ -62,7 +62,7 @@ TABLE_METRICS = {
     "multi": ("tuned_macro_f1", "tuned_micro_f1", "map", "tuned_hamming_loss", "ranking_loss", "ece"),
     "gate": ("accuracy", "balanced_accuracy", "roc_auc", "precision", "recall", "ece"),
 }
-"""The metrics of an evaluation's table with one row a head, by task; a missing one leaves its column out."""
+"""The metrics of an evaluation's table with one row a head, by task; one that no row has leaves its column out."""
 
 BY_LABEL = {"single": ("precision", "recall", "f1"), "multi": ("tuned_f1", "ap")}
 """The metrics of a table with one row a label, by task."""
