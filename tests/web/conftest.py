@@ -1,4 +1,5 @@
 import contextlib
+import shutil
 import threading
 import time
 
@@ -16,6 +17,19 @@ from mien.web.app import create_app
 from mien.web.settings import Limits, Settings
 
 CORES = 2
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+DESKTOP = {"width": 1280, "height": 900}
 
 
 @contextlib.contextmanager
@@ -80,3 +94,29 @@ def film(astronaut, tmp_path_factory):
         for packet in stream.encode():
             container.mux(packet)
     return path
+
+
+@pytest.fixture(scope="module")
+def camera(film, tmp_path_factory):
+    """What the fake camera shows: the frames of the film as JPEG, one after the other."""
+    av = pytest.importorskip("av")
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    with av.open(str(film)) as container:
+        frames = [cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))[1].tobytes() for frame in container.decode()]
+    path.write_bytes(b"".join(frames + frames[::-1]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera):
+    """Chromium with a webcam and the permission to use it."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("there is no Chromium; Debian's package is called chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*FLAGS, f"--use-file-for-fake-video-capture={camera}"]
+        )
+        yield browser
+        browser.close()

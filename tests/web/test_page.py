@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -15,49 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.web.conftest import run_server
+from tests.web.conftest import DESKTOP, run_server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("there is no Chromium; Debian's package is called chromium", allow_module_level=True)
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-]
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def camera(film, tmp_path_factory):
-    """What the fake camera shows: the frames of the film as JPEG, one after the other."""
-    av, cv2 = pytest.importorskip("av"), pytest.importorskip("cv2")
-    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
-    with av.open(str(film)) as container:
-        frames = [cv2.imencode(".jpg", frame.to_ndarray(format="bgr24"))[1].tobytes() for frame in container.decode()]
-    path.write_bytes(b"".join(frames + frames[::-1]))
-    return path
-
-
-@pytest.fixture(scope="module")
-def browser(camera):
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, f"--use-file-for-fake-video-capture={camera}"]
-        )
-        yield browser
-        browser.close()
+PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
