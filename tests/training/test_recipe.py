@@ -69,6 +69,7 @@ MULTI = HEADS + "task = 'multi'\ntarget = 'votes'\n"
         ),
         (HEADS + "[model]\nkind = 'timm'", r"model\.backbone: Field required"),
         (HEADS + "labels = 5", r"heads\.fer7\.labels = 5: Input should be a valid string, or a valid list"),
+        (HEADS + "labels = ['anger', 5]", r"heads\.fer7\.labels\.1 = 5: Input should be a valid string"),
         (HEADS + "labels = { a = 1 }", r"heads\.fer7\.labels: Input should be a valid string, or a valid list"),
         (HEADS + "labels = []", r"heads\.fer7: labels has none; a single head tells 2 or more apart"),
         (HEADS + "labels = ['anger']", r"heads\.fer7: labels has 1; a single head tells 2 or more apart"),

@@ -44,6 +44,11 @@ class Searched:
             value = value.get(part) if isinstance(value, dict) else None
         return replace(self, whole=False) if isinstance(value, float) else self
 
+    def ends(self) -> tuple[str, ...]:
+        """Return the choices, or both ends of the range, as changes of the recipe, ``KEY=VALUE``."""
+        low, high = (int(value) if self.whole else value for value in (self.low, self.high))
+        return tuple(f"{self.key}={value}" for value in self.choices or (low, high))
+
     def draw(self, trial: Trial) -> str:
         """Let a trial choose, and return the choice as a change of the recipe, ``KEY=VALUE``."""
         value: Any
@@ -60,7 +65,7 @@ def parse_search(text: str) -> Searched:
     """Read ``KEY=LOW..HIGH``, ``KEY=LOW..HIGH:log`` or ``KEY=A|B|C``.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is none of these, or a range from above to below.
     """
     key, sign, values = text.partition("=")
     wrong = UsageError(
@@ -77,8 +82,12 @@ def parse_search(text: str) -> Searched:
         found = Searched(key.strip(), low=float(low), high=float(high), log=kind.strip() == "log", whole=whole)
     except ValueError:
         raise wrong from None
+    if found.low > found.high:
+        raise UsageError(
+            f"--search {text!r}: {low.strip()} is above {high.strip()}; write {found.key}={high.strip()}..{low.strip()}"
+        )
     finite = math.isfinite(found.low) and math.isfinite(found.high)
-    if not finite or kind.strip() not in ("", "log") or found.low >= found.high or (found.log and found.low <= 0):
+    if not finite or kind.strip() not in ("", "log") or found.low == found.high or (found.log and found.low <= 0):
         raise wrong
     return found
 

@@ -82,8 +82,8 @@ def sweep(
         The study.
 
     Raises:
-        RecipeError: a key that recipes do not have, or an impossible value; an ensemble, which is not trained; or the
-            study was started with another recipe, other pictures or other values to search.
+        RecipeError: a key that recipes do not have, or a value, set or to search, that is impossible; an ensemble,
+            which is not trained; or the study was started with another recipe, pictures or values to search.
         UsageError: the storage cannot be opened.
         OutputError: the folder cannot be written.
     """
@@ -91,6 +91,7 @@ def sweep(
     searched = [each.fitting(base) for each in searched]
     if base.member_runs():
         raise RecipeError(f"{recipe}: an ensemble is not trained; sweep the recipe of one of its members")
+    _check_values(recipe, changes, searched)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -138,6 +139,17 @@ def sweep(
     return study
 
 
+def _check_values(recipe: Path, changes: Sequence[str], searched: Sequence[Searched]) -> None:
+    # Every choice and both ends of every range, with the first values of the other keys: what a trial may well draw.
+    firsts = [key.ends()[0] for key in searched]
+    for place, key in enumerate(searched):
+        for end in key.ends():
+            try:
+                read_recipe(recipe, [*changes, *firsts[:place], end, *firsts[place + 1 :]])
+            except RecipeError as error:
+                raise RecipeError(f"{error} (with --search {key})") from error
+
+
 def _opened(address: str) -> optuna.storages.RDBStorage:
     try:
         with experimental():
@@ -158,6 +170,8 @@ def _check_same(study: optuna.Study, here: dict[str, Any]) -> None:
     for key, value in here.items():
         if not tried or key not in known:  # one of an earlier version does not say: it goes on as it did
             study.set_user_attr(key, value)
+        elif key == "pictures" and "digests" in known:  # a name for the record: the digests tell pictures apart
+            continue
         elif known[key] != value and (differs := _difference(key, known[key], value)):
             raise RecipeError(
                 f"the sweep {study.study_name} was started with other values ({differs}); go on with the same ones, or "

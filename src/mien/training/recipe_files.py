@@ -124,17 +124,21 @@ def _value(value: Any) -> str:
 
 
 def _explain(error: ValidationError, content: dict[str, Any]) -> str:
-    """Say what is wrong first: an unknown key, for one that is misspelt may be missed elsewhere, or the first value."""
+    """Say what is wrong first: an unknown key, for one that is misspelt may be missed elsewhere, or the first value.
+
+    Of a value that may be of several kinds, there is a problem for each kind; what is wrong within it says most.
+    """
     problems = error.errors()
     places = [_place(problem, content) for problem in problems]
-    first = next((number for number, each in enumerate(problems) if each["type"] == "extra_forbidden"), 0)
+    unknown = [number for number, each in enumerate(problems) if each["type"] == "extra_forbidden"]
+    within = [number for number, place in enumerate(places) if place[: len(places[0])] == places[0]]
+    first = unknown[0] if unknown else max(within, key=lambda number: len(places[number]))
     key = ".".join(map(str, places[first]))
-    if problems[first]["type"] == "extra_forbidden":
+    if unknown:
         allowed = _allowed(problems[first]["loc"][:-1])
         near = difflib.get_close_matches(str(places[first][-1]), allowed, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         return f"unknown key {key!r}: allowed here are {', '.join(allowed)}.{guess}"
-    # A value that may be of several kinds has a problem for each.
     messages = [problem["msg"] for problem, place in zip(problems, places, strict=True) if place == places[first]]
     message = ", or ".join([messages[0], *(each.removeprefix("Input should be ") for each in messages[1:])])
     message = message.removeprefix("Value error, ").replace("valid tuple", "valid list")
