@@ -1,6 +1,7 @@
 // Talks to the server: the key, the errors, the requests.
 
 let key = null;
+let asking = null; // while the dialog is open, for all who wait for a key
 
 export class ServerError extends Error {
   constructor(text, status) {
@@ -18,32 +19,50 @@ function askForKey() {
   const input = document.querySelector("#key");
   input.value = "";
   document.querySelector("#key-title").textContent = key === null ? "This server asks for a key" : "That key is wrong";
+  dialog.returnValue = ""; // Escape leaves it as it is
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => { key = input.value; resolve(); }, { once: true });
+  return new Promise((resolve, reject) => {
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue !== "use") {
+        reject(new ServerError("this server asks for a key; try again, and give it one", 401));
+        return;
+      }
+      key = input.value.trim();
+      resolve();
+    }, { once: true });
   });
 }
 
 async function explained(answer) {
   if (answer.ok) return answer;
-  let text = `the server answered ${answer.status}`;
+  // What the server itself refuses comes with a sentence; 413 without one is the word of something before it.
+  let text = answer.status === 413
+    ? "a proxy in front of the server takes no more at once (413); send less, or let it take more"
+    : `the server answered ${answer.status}`;
   try { text = (await answer.json()).error ?? text; } catch { /* no sentence came with it */ }
   throw new ServerError(text, answer.status);
 }
 
-async function ask(path, options = {}) {
+// The answer to what `send` sends, once the key is right.
+async function withKey(send) {
   for (;;) {
-    let answer;
-    try {
-      answer = await fetch(path, { ...options, headers: headers() });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new ServerError("the server cannot be reached; is it still running?", 0);
-    }
+    const used = key;
+    const answer = await send();
     if (answer.status !== 401) return explained(answer);
-    await askForKey();
+    if (key !== used) continue; // somebody else was asked for it meanwhile
+    asking ??= askForKey().finally(() => { asking = null; });
+    await asking;
   }
 }
+
+const ask = (path, options = {}) => withKey(async () => {
+  try {
+    return await fetch(path, { ...options, headers: headers() });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError("the server cannot be reached; is it still running?", 0);
+  }
+});
 
 export const getModels = async () => (await ask("v1/models")).json();
 
@@ -59,21 +78,19 @@ export async function explain(file, query) {
   return (await ask(`v1/explain?${query}`, { method: "POST", body: form })).json();
 }
 
-// Only XMLHttpRequest tells how much of an upload has gone out.
-export function sendFilm(file, query, onProgress, signal) {
+export const sendFilm = async (...given) => (await withKey(() => upload(...given))).json();
+
+// As fetch does it; but only XMLHttpRequest tells how much has gone out.
+function upload(file, query, onProgress, signal) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted(); // while the key was asked for
     const request = new XMLHttpRequest();
     const form = new FormData();
     form.append("video", file, file.name);
     request.open("POST", `v1/videos?${query}`);
     for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
-    request.onload = () => {
-      let answer = {};
-      try { answer = JSON.parse(request.responseText); } catch { /* no sentence came with it */ }
-      if (request.status === 202) resolve(answer);
-      else reject(new ServerError(answer.error ?? `the server answered ${request.status}`, request.status));
-    };
+    request.onload = () => resolve(new Response(request.responseText, { status: request.status }));
     request.onerror = () => reject(new ServerError("the film could not be sent; the connection broke", 0));
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
@@ -84,9 +101,9 @@ export function sendFilm(file, query, onProgress, signal) {
 export const filmResult = async (id, after, signal) =>
   (await ask(`v1/videos/${id}/result?after=${after}`, { signal })).json();
 
-// `keepalive`: the request outlives the page.
+// Nobody waits for this, so nobody is asked for a key. `keepalive`: the request outlives the page.
 export const forgetFilm = (id, { keepalive = false } = {}) =>
-  ask(`v1/videos/${id}`, { method: "DELETE", keepalive }).catch(() => {});
+  fetch(`v1/videos/${id}`, { method: "DELETE", keepalive, headers: headers() }).catch(() => {});
 
 export function openLive(query) {
   const address = new URL(`v1/live?${query}`, location.href);

@@ -1,7 +1,7 @@
 // The webcam: a frame is sent while at most one other is under way, everything else is dropped, so that it never lags.
 // What is shown is the frame that was analysed, so boxes fit and blur never comes too late.
 
-import { openLive } from "./api.js";
+import { getModels, openLive } from "./api.js";
 
 const $ = (id) => document.getElementById(id);
 const LONGEST_SIDE = 640;
@@ -10,6 +10,7 @@ const UNDER_WAY = 2;
 const WINDOW_S = 60;
 const MOST_FRAMES = 30000; // some half an hour is kept for downloads
 const METER_EVERY_MS = 500;
+const METER_OVER_MS = 2000;
 
 export class Live {
   constructor(app) {
@@ -21,6 +22,7 @@ export class Live {
 
   async start() {
     if (!navigator.mediaDevices) throw new Error("browsers give the webcam only to pages at localhost or over https");
+    this.app.working("Starting the webcam", null);
     try {
       const video = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
       this.stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
@@ -38,16 +40,25 @@ export class Live {
     this.camera.srcObject = this.stream;
     await this.camera.play();
     this.scale = Math.min(LONGEST_SIDE / Math.max(this.camera.videoWidth, this.camera.videoHeight), 1);
-    this.connect();
+    this.heard = performance.now();
+    $("meter").textContent = "";
     $("meter").hidden = false;
     this.timer = setInterval(() => this.meter(), METER_EVERY_MS);
+    await this.connect();
   }
 
-  connect() {
+  async connect() {
+    await getModels(); // asks for the key, and says why there is no answer: of a WebSocket one learns neither
+    if (this.over) return;
+    let broken = "no live connection can be opened; a proxy in front of the server has to pass on WebSockets and Host";
     this.socket = openLive(this.app.query());
-    this.socket.onopen = () => this.next();
+    this.socket.onopen = () => {
+      broken = "the connection to the server broke; turn the webcam on again";
+      this.heard = performance.now();
+      this.next();
+    };
     this.socket.onmessage = (event) => this.take(JSON.parse(event.data));
-    this.socket.onclose = (event) => this.end(this.reason ?? (event.reason || "the connection to the server broke"));
+    this.socket.onclose = (event) => this.end(this.reason ?? (event.reason || broken));
   }
 
   next() {
@@ -79,11 +90,12 @@ export class Live {
 
   take(answer) {
     if (answer.message === undefined) { this.reason = answer.error; return; }
+    const now = this.heard = performance.now();
     const { canvas, began } = this.sent.get(answer.message);
     for (const number of [...this.sent.keys()]) if (number <= answer.message) this.sent.delete(number);
     if (answer.error) { this.app.complain(answer.error); return; }
-    const now = performance.now();
     this.shown.push({ now, latency: now - began });
+    if (!this.frames.length) { this.began = began; this.app.idle(); }
     this.frames.push(answer);
     if (this.frames.length > MOST_FRAMES) this.frames.shift();
     this.events.push(...answer.events);
@@ -94,14 +106,30 @@ export class Live {
 
   meter() {
     const now = performance.now();
-    this.shown = this.shown.filter((one) => now - one.now < 2000);
+    const silence = this.silence(now);
+    if (silence) {
+      if (this.frames.length) $("meter").textContent = silence;
+      else this.app.working(`Starting the webcam: ${silence}`, null);
+      return;
+    }
+    this.shown = this.shown.filter((one) => now - one.now < METER_OVER_MS);
     if (!this.shown.length) return;
-    const rate = this.shown.length / 2;
+    const rate = (1000 * this.shown.length) / Math.min(now - this.began, METER_OVER_MS);
     const latency = this.shown.reduce((sum, one) => sum + one.latency, 0) / this.shown.length;
     const share = this.seen ? Math.round((100 * this.dropped) / this.seen) : 0;
     Object.assign($("meter").dataset, { rate: rate.toFixed(1), latency: latency.toFixed(1) });
     $("meter").textContent =
       `${rate.toFixed(0)} frames/s, ${latency.toFixed(0)} ms from camera to screen, ${share} % of frames dropped`;
+  }
+
+  // Who is waited for, and for how long; nothing while answers come.
+  silence(now) {
+    const [oldest] = this.sent.values();
+    const lasts_ms = now - Math.max(this.heard, oldest?.began ?? 0);
+    if (lasts_ms < METER_OVER_MS) return "";
+    const open = this.socket?.readyState === WebSocket.OPEN;
+    const what = oldest || !open ? "answer from the server" : "frame from the webcam";
+    return `no ${what} for ${Math.floor(lasts_ms / 1000)} s`;
   }
 
   end(reason) {

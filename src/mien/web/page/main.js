@@ -18,8 +18,7 @@ class App {
   constructor() {
     this.current = null;
     this.heads = new Map();
-    // Whether it is known what the server offers; what is given before that waits for it.
-    this.offered = this.offer().then(() => true, (error) => { this.complain(error.message); return false; });
+    this.offered();
     this.view = new View({ onChoose: (index) => this.explain(index) });
     this.timeline = new Timeline($("timeline"), { onSeek: (time) => this.current?.seek?.(time) });
   }
@@ -30,6 +29,16 @@ class App {
   }
 
   get labels() { return this.heads.get($("model").value).labels.labels; }
+
+  // Whether it is known what the server offers; what is given before that waits for it, or has it asked again.
+  offered() {
+    this.offering ??= this.offer().then(() => true, (error) => {
+      this.offering = null;
+      this.complain(error.message);
+      return false;
+    });
+    return this.offering;
+  }
 
   async offer() {
     const offered = await getModels();
@@ -48,7 +57,7 @@ class App {
   }
 
   async take(files) {
-    if (!files.length || !(await this.offered)) return;
+    if (!files.length || !(await this.offered())) return;
     this.webcamOff();
     const films = files.filter(isFilm);
     const most = films.length ? this.limits.max_film_bytes : this.limits.max_bytes;
@@ -100,7 +109,7 @@ class App {
   }
 
   async webcam() {
-    if (!(await this.offered)) return;
+    if (!(await this.offered())) return;
     if ($("webcam").getAttribute("aria-pressed") === "true") {
       this.webcamOff();
       return;
@@ -115,6 +124,7 @@ class App {
     if (!(this.current instanceof Live)) return;
     this.current.stop();
     this.make = null;
+    this.idle();
     $("webcam").setAttribute("aria-pressed", "false");
     $("webcam").textContent = "Turn on the webcam";
   }
@@ -158,7 +168,7 @@ const app = new App();
 function wire() {
   $("file").addEventListener("change", () => { app.take([...$("file").files]); $("file").value = ""; });
   $("webcam").addEventListener("click", () => app.webcam());
-  $("cancel").addEventListener("click", () => app.stop());
+  $("cancel").addEventListener("click", () => { app.webcamOff(); app.stop(); });
   for (const id of ["model", "detector"]) $(id).addEventListener("change", () => app.again());
   $("settings").addEventListener("submit", (event) => event.preventDefault());
   $("threshold").addEventListener("input", () => {
