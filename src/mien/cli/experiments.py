@@ -1,15 +1,21 @@
 """mien compare and mien sweep: several recipes beside each other, and one recipe with many values."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mien.cli.train import DataOption, RecipeArgument, SetOption, interruption_in_words, need_training
 from mien.errors import import_extra
 
-LONGEST_NAME = 16
-"""Longer names of models are broken in a table."""
+if TYPE_CHECKING:
+    from mien.experiments.comparison import Compared
+
+LEAST_NAME = 10
+"""The first two columns of a comparison keep so many characters, which with all figures make 80 columns at most."""
+
+UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def compare(
@@ -34,33 +40,52 @@ def compare(
     Example: mien compare recipes/csv-*.toml --data fer2013.parquet
     """
     need_training()
-    from rich.table import Table
-
-    from mien.console import Console
-    from mien.evaluation.wording import short_name
-    from mien.experiments.comparison import SHOWN, write_comparison
     from mien.experiments.comparison import compare as compare_runs
+    from mien.experiments.comparison import write_comparison
     from mien.files import check_writable
 
     check_writable(output / "comparison.csv")
     with interruption_in_words("the same command goes on"):
         rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
     write_comparison(rows, output)
-    metrics = [metric for metric in SHOWN if any(metric in row.metrics for row in rows)]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # The first two make room, so that no value loses a digit.
-    table.add_column("model", overflow="fold", min_width=min(max(len(row.name) for row in rows), LONGEST_NAME))
-    table.add_column("scored on", overflow="fold", min_width=8)
-    for heading in (*(short_name(metric) for metric in metrics), "size", "work", "ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]
-        costs = (f"{row.parameters / 1e6:.2f} M", f"{row.multiply_adds / 1e6:.0f} M", f"{row.latency_ms:.2f}")
-        table.add_row(row.name, f"{row.head}, {row.n:,} of {row.role}", *values, *costs)
-    console = Console()
-    console.print(table)
-    console.print("[dim]size: parameters; work: multiply-adds; ms: one face on one CPU thread[/]")
+    print_comparison(rows)
     print(f"with intervals: {output / 'comparison.csv'}; plot: {output / 'comparison.png'}")
+
+
+def print_comparison(rows: "Sequence[Compared]") -> None:
+    """Print the main figures and the costs, a table for each kind of head and a row for each run."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mien.console import Console
+    from mien.evaluation.wording import short_name
+    from mien.experiments.comparison import SHOWN, told_apart
+
+    console = Console()
+    names = dict(zip((row.run for row in rows), told_apart(rows), strict=True))
+    for task, shown in SHOWN.items():
+        those = [row for row in rows if row.task == task]
+        metrics = [metric for metric in shown if any(metric in row.metrics for row in those)]
+        if not those:
+            continue
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in ("model", "scored on"):
+            table.add_column(heading, overflow="fold", min_width=LEAST_NAME)
+        for heading in (*(short_name(metric) for metric in metrics), "size", "work", "ms"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in those:
+            values = [f"{row.metrics[metric].value:.3f}" if metric in row.metrics else "" for metric in metrics]
+            costs = (three_digits(row.parameters), three_digits(row.multiply_adds), f"{row.latency_ms:.2f}")
+            scored_on = f"{row.head}, {row.n:,} of {row.role}"
+            table.add_row(escape(names[row.run]), escape(scored_on), *values, *costs)
+        console.print(table)
+    console.print("[dim]size: parameters; work: multiply-adds; ms: one face on one CPU thread[/]")
+
+
+def three_digits(count: int) -> str:
+    """Return a count so that columns stay narrow, such as ``"41 k"``, ``"1.59 M"`` or ``"19.6 G"``."""
+    unit, letter = next((unit, letter) for unit, letter in UNITS if count >= 0.9995 * unit or letter == "k")
+    return f"{count / unit:.3g} {letter}"
 
 
 def sweep(

@@ -1,38 +1,42 @@
 """Several recipes beside each other: one table, one plot."""
 
 import csv
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from mien.errors import RecipeError, UsageError, WeightsError
+from mien.errors import MienError, RecipeError, UsageError, WeightsError
 from mien.evaluation.metrics import Estimate
 from mien.evaluation.plots import lighten, new_figure, save_figure
 from mien.experiments.finishing import Score, read_scores
-from mien.experiments.roles import digests_of_roles
+from mien.experiments.roles import check_answers, digests_of_roles, read_roles
 from mien.experiments.size import latency_ms, network_size
 from mien.experiments.training_run import run_recipe
 from mien.files import written_whole
 from mien.inference.session import Session
+from mien.model_card import Task
 from mien.provenance import facts
+from mien.training.lesson import Lesson
 from mien.training.networks.building import load_network
 from mien.training.recipe import Recipe
-from mien.training.recipe_files import read_recipe
+from mien.training.recipe_files import difference, read_recipe
+from mien.training.run import process_rank
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import known_pictures
 
-SHOWN = (
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "top3_accuracy",
-    "tuned_macro_f1",
-    "tuned_micro_f1",
-    "tuned_hamming_loss",
-)
-"""The metrics that a comparison shows, where a head has them."""
+SHOWN: dict[Task, tuple[str, ...]] = {
+    "single": ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy"),
+    "multi": ("tuned_macro_f1", "tuned_micro_f1", "tuned_hamming_loss"),
+    "gate": ("accuracy", "balanced_accuracy"),
+}
+"""The metrics that a comparison shows, by the head's task; the first is the one that a row is judged by."""
+
+MODEL_FILES = (".onnx", ".safetensors")
+"""Endings of files that people may take for what is compared here."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,11 @@ class Compared:
 
     Attributes:
         name: of the model.
+        run: folder of the run.
         published: what the project that it repeats published.
         role: ``"test"`` where the data has such a split, else ``"validation"``.
         head: the recipe's first head.
+        task: of the head.
         n: pictures scored.
         metrics: values with their intervals, by name.
         parameters: numbers that are learnt.
@@ -53,9 +59,11 @@ class Compared:
     """
 
     name: str
+    run: Path
     published: str
     role: str
     head: str
+    task: Task
     n: int
     metrics: dict[str, Estimate]
     parameters: int
@@ -73,27 +81,43 @@ def compare(
 ) -> list[Compared]:
     """Train the recipes that have no finished run, and measure all of them.
 
+    What is wrong with one of them is told before another is trained. Ensembles come last: they may average the others.
+
     Args:
-        recipes: recipe files, or folders of finished runs.
+        recipes: recipe files, or folders of finished runs; what is given twice counts once.
         data: the pictures; may be None where every run is finished. Where not, finished runs must be of them too.
         runs: folder of the runs; each is called as its recipe's name.
         changes: values that take the place of the recipes', see `mien.training.recipe_files.read_recipe`.
 
+    Returns:
+        A row for each, in the order in which they are given.
+
     Raises:
-        WeightsError: a folder holds no finished run, or one that was ended before it was scored.
-        RecipeError: a finished run has other pictures than `data`.
-        UsageError: a recipe lies where the run's own is written, or there are changes, and runs alone.
+        WeightsError: a folder holds no finished run, or one that was ended before it was scored; or an ensemble
+            averages runs that are neither finished nor trained before it.
+        RecipeError: a finished run has other pictures than `data`, a run's folder holds one of another recipe, or two
+            recipes have one name.
+        UsageError: neither a recipe nor a folder; a recipe lies where the run's own is written; or there are changes,
+            and runs alone.
+        DataError: the pictures have not the splits or the labels that a recipe names.
         MienError: see `mien.experiments.training_run.run_recipe`.
     """
     if changes and all(path.is_dir() for path in recipes):
         raise UsageError(f"{recipes[0]}: is a run, and --set changes recipes; leave it out, or give a recipe")
-    planned = [_planned(path, data, runs, changes) for path in recipes]  # what is wrong is told before the long work
-    rows = []
-    for folder, recipe in planned:
-        if recipe is not None and data is not None:
-            run_recipe(recipe, data, folder.path, resume=True)
-        rows.append(_row(folder))
-    return rows
+    planned: dict[Path, _Planned] = {}
+    for path in recipes:
+        each = _planned(path, data, runs, changes)
+        other = planned.setdefault(each.folder.path.resolve(), each)
+        if other.recipe != each.recipe:
+            raise RecipeError(
+                f"{path}: is another recipe than {other.path} and has the same name, {each.folder.path.name}; "
+                "give one of them another"
+            )
+    # Damaged files are told before the long work too.
+    finished = {place: _row(each.folder) for place, each in planned.items() if each.recipe is None}
+    if data is not None:
+        _train(list(planned.values()), data)
+    return [finished.get(place) or _row(each.folder) for place, each in planned.items()]
 
 
 def write_comparison(rows: Sequence[Compared], folder: Path) -> None:
@@ -103,7 +127,8 @@ def write_comparison(rows: Sequence[Compared], folder: Path) -> None:
         OutputError: they cannot be written.
     """
     with written_whole(folder / "comparison.csv") as temporary, temporary.open("w", newline="") as file:
-        columns = [f"{metric}{end}" for metric in SHOWN for end in ("", "_low", "_high")]
+        metrics = dict.fromkeys(metric for shown in SHOWN.values() for metric in shown)
+        columns = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
         writer = csv.DictWriter(
             file, [*(key for key in asdict(rows[0]) if key != "metrics"), *columns, *facts()], restval=""
         )
@@ -121,48 +146,105 @@ def write_comparison(rows: Sequence[Compared], folder: Path) -> None:
 def comparison_figure(rows: Sequence[Compared]) -> Figure:
     """Draw the main metric against the latency on one CPU thread; the area of a dot is the number of parameters.
 
-    Each point is labelled with its model and with what it was scored on, test or validation.
+    Each point is labelled with its model and with what it was scored on: test or validation, and the head where not all
+    have the same.
     """
     figure = new_figure(8, 5)
     axes = figure.subplots()
     largest = max(row.parameters for row in rows)
-    for row in rows:
-        metric = main_metric(row)
+    heads = {row.head for row in rows}
+    for number, (name, row) in enumerate(zip(told_apart(rows), rows, strict=True)):
+        metric = SHOWN[row.task][0]
         estimate = row.metrics[metric]
         errors = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
         axes.errorbar(row.latency_ms, estimate.value, yerr=errors, color="#9aa5b1", zorder=1)
         area = 30 + 400 * row.parameters / largest
         axes.scatter(row.latency_ms, estimate.value, s=area, alpha=0.7, zorder=2, color="#0b6e99")
-        label = f"{row.name} ({row.role})"
-        axes.annotate(label, (row.latency_ms, estimate.value), xytext=(8, 6), textcoords="offset points", fontsize=8)
+        label = f"{name} ({row.head}, {row.role})" if len(heads) > 1 else f"{name} ({row.role})"
+        place = (8, -12 if number % 2 else 6)  # seeds of one recipe lie beside each other
+        axes.annotate(label, (row.latency_ms, estimate.value), xytext=place, textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds a face, one CPU thread")
-    axes.set_ylabel(f"{' or '.join(sorted({main_metric(row) for row in rows}))}, with 95 % interval")
+    axes.set_ylabel(f"{' or '.join(sorted({SHOWN[row.task][0] for row in rows}))}, with 95 % interval")
     axes.set_title("upper left is better; the area is the number of parameters", fontsize=10)
     axes.margins(x=0.25)
     lighten(axes)
     return figure
 
 
-def main_metric(row: Compared) -> str:
-    """Return the metric that a row is judged by: accuracy for one label or a gate, macro-F1 for several labels."""
-    return "accuracy" if "accuracy" in row.metrics else "tuned_macro_f1"
+def told_apart(rows: Sequence[Compared]) -> list[str]:
+    """Return a name for each row: of the model; where such names repeat, as those of two seeds do, of the run too."""
+    names = [(row.name, f"{row.name} in {row.run.name}", f"{row.name} in {row.run}") for row in rows]
+    times = Counter(name for each in names for name in each)
+    return [next((name for name in each if times[name] == 1), each[-1]) for each in names]
 
 
-def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> tuple[RunFolder, Recipe | None]:
-    # The folder of the run, and the recipe where it is still to be trained.
+@dataclass(frozen=True)
+class _Planned:
+    # What was given, the folder of its run, and the recipe where it is still to be trained.
+    path: Path
+    folder: RunFolder
+    recipe: Recipe | None = None
+
+
+def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) -> _Planned:
     if path.is_dir():
-        return _checked(RunFolder(path), data), None
+        return _Planned(path, _checked(RunFolder(path), data))
+    if path.suffix in MODEL_FILES or (path.suffix != ".toml" and not path.exists()):
+        raise UsageError(
+            f"{path}: is no recipe and no folder of a run, which is what is compared here; "
+            "`mien evaluate A B DATA` compares models"
+        )
     recipe = read_recipe(path, changes)
     folder = RunFolder(runs / recipe.name)
-    if folder.scores.is_file() and read_recipe(folder.recipe) == recipe:
-        return _checked(folder, data), None
+    if folder.begun and folder.recipe.is_file():
+        there = read_recipe(folder.recipe)
+        if there != recipe:
+            raise RecipeError(
+                f"{path}: {folder.path} holds a run of another recipe ({difference(there, recipe)}); choose another "
+                "--runs, or another name for this one"
+            )
+    if folder.weights.is_file() and folder.scores.is_file():
+        return _Planned(path, _checked(folder, data))
     if data is None:
         raise UsageError(
             f"{path}: {folder.path} holds no finished run of it; give the pictures with --data to train it"
         )
     folder.check_spares(path)
-    return folder, recipe
+    return _Planned(path, folder, recipe)
+
+
+def _train(planned: Sequence[_Planned], data: Path) -> None:
+    todo = [(each, each.recipe) for each in planned if each.recipe is not None]
+    todo.sort(key=lambda each: bool(each[1].member_runs()))
+    _check_all(todo, data)
+    for number, (each, recipe) in enumerate(todo, start=1):
+        if process_rank() == 0:
+            print(f"{recipe.name}, {number} of {len(todo)}", file=sys.stderr, flush=True)
+        run_recipe(recipe, data, each.folder.path, resume=each.folder.begun)
+
+
+def _check_all(todo: Sequence[tuple[_Planned, Recipe]], data: Path) -> None:
+    if len(todo) < 2:  # the training itself begins with this
+        return
+    trained: set[Path] = set()
+    read: tuple[object, ...] = ()
+    for each, recipe in todo:
+        try:
+            for member in recipe.member_runs():
+                if member.resolve() not in trained:
+                    RunFolder(member).check_finished()
+            # Reading takes seconds, and most recipes are of the same pictures.
+            wanted = (recipe.crop, recipe.data, recipe.seed)
+            if read != wanted:
+                read, roles = wanted, read_roles(recipe, data)
+            check_answers(recipe, roles)
+            # What teachers will say of a label that no picture has is not known yet.
+            if not recipe.member_runs() and not recipe.teacher.models:
+                Lesson(recipe, roles["training"], roles["validation"], load=False)
+        except MienError as error:
+            raise type(error)(f"{each.path}: {error}") from error
+        trained.add(each.folder.path.resolve())
 
 
 def _checked(folder: RunFolder, data: Path | None) -> RunFolder:
@@ -190,16 +272,18 @@ def _row(folder: RunFolder) -> Compared:
     session = Session(folder.model, threads=1)
     scores = read_scores(folder.scores)
     role = "test" if any(score.role == "test" for score in scores) else "validation"
-    head = next(iter(recipe.heads))
+    head, task = next((name, head.task) for name, head in recipe.heads.items())
     found: list[Score] = [score for score in scores if score.role == role and score.head == head]
     size = network_size(network, recipe)
     return Compared(
         name=recipe.name,
+        run=folder.path,
         published=recipe.published,
         role=role,
         head=head,
+        task=task,
         n=found[0].n,
-        metrics={score.metric: score.estimate for score in found if score.metric in SHOWN},
+        metrics={score.metric: score.estimate for score in found if score.metric in SHOWN[task]},
         parameters=size.parameters,
         multiply_adds=size.multiply_adds,
         latency_ms=latency_ms(session),
