@@ -12,7 +12,7 @@ from tests.web.conftest import DESKTOP, run_server
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
-NO_KEY = "this server asks for a key; try again, and give it one"
+NO_KEY = "this server asks for a key; choose something, and it asks again"
 SOME = re.compile(r"^\d+$")
 
 

@@ -40,7 +40,7 @@ def film_routes(models: Models, *, jobs: Jobs, gate: Gate, limits: Limits) -> AP
         response_model=None,
         responses={
             202: {"model": schemas.JobShape},
-            **schemas.errors(*schemas.OF_UPLOADS),
+            **schemas.errors(*schemas.OF_UPLOADS, HTTPStatus.INSUFFICIENT_STORAGE),
         },
         openapi_extra=schemas.files_body("video", many=False, kinds="video/*"),
     )

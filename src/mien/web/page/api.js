@@ -24,7 +24,7 @@ function askForKey() {
   return new Promise((resolve, reject) => {
     dialog.addEventListener("close", () => {
       if (dialog.returnValue !== "use") {
-        reject(new ServerError("this server asks for a key; try again, and give it one", 401));
+        reject(new ServerError("this server asks for a key; choose something, and it asks again", 401));
         return;
       }
       key = input.value.trim();

@@ -39,6 +39,7 @@ export class Live {
     this.stream.getVideoTracks()[0].onended = () => this.end("the webcam has gone away");
     this.camera.srcObject = this.stream;
     await this.camera.play();
+    if (this.over) return;
     this.scale = Math.min(LONGEST_SIDE / Math.max(this.camera.videoWidth, this.camera.videoHeight), 1);
     this.heard = performance.now();
     $("meter").textContent = "";
@@ -90,7 +91,8 @@ export class Live {
 
   take(answer) {
     if (answer.message === undefined) { this.reason = answer.error; return; }
-    const now = this.heard = performance.now();
+    const now = performance.now();
+    this.heard = now;
     const { canvas, began } = this.sent.get(answer.message);
     for (const number of [...this.sent.keys()]) if (number <= answer.message) this.sent.delete(number);
     if (answer.error) { this.app.complain(answer.error); return; }
@@ -142,7 +144,10 @@ export class Live {
     this.over = true;
     clearInterval(this.timer);
     for (const track of this.stream?.getTracks() ?? []) { track.onended = null; track.stop(); }
-    if (this.socket) { this.socket.onclose = null; this.socket.close(1000); }
+    if (this.socket) {
+      Object.assign(this.socket, { onmessage: null, onclose: null }); // an answer that is late belongs nowhere
+      this.socket.close(1000);
+    }
   }
 
   get results() { return this.frames; }
