@@ -190,6 +190,37 @@ def test_a_run_goes_on_with_its_pictures_only(tmp_path, small_recipe, halves):
     assert train(recipe, training, validation, folder.path, resume=True).weights.is_file()
 
 
+def test_a_resumed_run_keeps_its_precision_and_adds_up_its_time(tmp_path, small_recipe, halves, monkeypatch):
+    recipe = small_recipe(3, "loop.device=cpu")
+    monkeypatch.setattr("mien.training.precision.bf16_gain", lambda: 9.0)
+    folder = ended(recipe, halves, tmp_path / "run", epoch=2)
+    kept = json.loads(folder.so_far.read_text())
+    assert (kept["precision"], kept["mlflow"]) == ("bf16", "")
+    assert kept["seconds"] > 0
+    folder.so_far.write_text(json.dumps(kept | {"seconds": 5000}))
+    monkeypatch.setattr("mien.training.precision.bf16_gain", lambda: 0.5)  # as if the machine were another one
+    facts = json.loads(train(recipe, *halves, folder.path, resume=True).facts.read_text())
+    assert facts["precision"] == "bf16"
+    assert 5000 < facts["seconds"] < 6000
+
+
+def test_what_is_kept_beside_checkpoints_may_be_missing_and_not_damaged(tmp_path, small_recipe, halves):
+    recipe = small_recipe(3)
+    folder = ended(recipe, halves, tmp_path / "run", epoch=2)
+    folder.so_far.write_text("{")
+    with pytest.raises(WeightsError, match=r"so-far\.json: cannot be read; delete it"):
+        train(recipe, *halves, folder.path, resume=True)
+    folder.so_far.unlink()  # an earlier version kept nothing
+    assert train(recipe, *halves, folder.path, resume=True).weights.is_file()
+
+
+def test_nothing_to_go_on_from_is_said(tmp_path, small_recipe, halves, capsys):
+    train(small_recipe(1), *halves, tmp_path / "typo", resume=True)
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'typo'}: nothing to go on from, begins anew\n")
+    train(small_recipe(1), *halves, tmp_path / "typo", resume=True)
+    assert "anew" not in capsys.readouterr().err
+
+
 def test_a_damaged_checkpoint_is_one_line(tmp_path, small_recipe, halves):
     recipe = small_recipe(3)
     folder = ended(recipe, halves, tmp_path / "run", epoch=2)

@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import Callback
 
 from mien.experiments.finishing import Score, finish_run
 from mien.experiments.roles import check_answers, read_roles
+from mien.training.mlflow_logger import check_mlflow
 from mien.training.recipe import Recipe
 from mien.training.run import process_rank, train
 from mien.training.run_folder import RunFolder
@@ -30,6 +31,8 @@ def run_recipe(
     Raises:
         MienError: see `mien.training.run.train` and `mien.experiments.finishing.finish_run`.
     """
+    if recipe.loop.mlflow and not RunFolder(output).weights.exists():
+        check_mlflow(recipe.loop.mlflow)
     roles = read_roles(recipe, data)
     check_answers(recipe, roles)
     if recipe.data.test and "test" not in roles and process_rank() == 0:

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from mien.training.recipe import Loop
 
+Precision = Literal["bf16", "16", "32"]
+
 WORTH_IT = 1.2
 """So many times as fast bf16 has to be on a CPU, for it costs digits."""
 
@@ -18,7 +20,7 @@ def on_gpu(loop: Loop) -> bool:
     return loop.device == "gpu" or (loop.device == "auto" and torch.cuda.is_available())
 
 
-def precision_of(loop: Loop) -> Literal["bf16", "16", "32"]:
+def precision_of(loop: Loop) -> Precision:
     """Return the precision that a recipe is trained in on this machine."""
     if loop.precision != "auto":
         return loop.precision

@@ -1,7 +1,7 @@
 """A training run: a folder that holds the recipe, the checkpoints, the curves, and enough to go on after a kill.
 
 RUN/recipe.toml         the recipe as run, every value spelled out
-RUN/checkpoints/        best.ckpt and last.ckpt, written once an epoch
+RUN/checkpoints/        best.ckpt and last.ckpt, written once an epoch, and what is kept beside them
 RUN/teacher.safetensors what the recipe's teachers say to the pictures, where it has any
 RUN/curves.csv          one row an epoch, written as it goes; RUN/log/ has the same for TensorBoard
 RUN/best.safetensors    the weights of the chosen epoch, averaged where the recipe says so, written at the end
@@ -11,8 +11,9 @@ RUN/run.json            versions, device, the chosen epoch, its score, digests o
 
 import json
 import platform
-import time
+import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ from mien.training.interruption import interruptible
 from mien.training.lesson import LOSS, SCORE, Lesson
 from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
-from mien.training.precision import on_gpu, precision_of
+from mien.training.precision import on_gpu
 from mien.training.recipe import Recipe
 from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import PICTURES, check_pictures, digests_of, keep_pictures
+from mien.training.so_far import SoFar, SoFarWriter, read_so_far
 from mien.training.teaching import kept_answers
 from mien.training.trainer import build_trainer, without_chatter
 from mien.training.weights_file import device_name, write_weights
@@ -57,8 +59,9 @@ def train(
         training: pictures to learn from.
         validation: pictures to choose the epoch by.
         output: folder of the run.
-        resume: go on from the run's last checkpoint; without one, start. A run that is finished stays as it is. What a
-            start that failed leaves, or one that was ended in its first epoch, is no run: another one takes its place.
+        resume: go on from the run's last checkpoint; without one, say so and start. A run that is finished stays as it
+            is. What a start that failed leaves, or one that was ended in its first epoch, is no run: another one takes
+            its place.
         callbacks: more of Lightning's callbacks, such as a sweep's pruning.
 
     Returns:
@@ -67,7 +70,8 @@ def train(
     Raises:
         RecipeError: the recipe is impossible, or it or the pictures are not those that the run was started with.
         DataError: the pictures have not the labels that the recipe learns from.
-        UsageError: a GPU is asked for and there is none.
+        UsageError: a GPU is asked for and there is none, or MLflow cannot use the address that the recipe names.
+        MissingExtraError: the recipe names an address of MLflow, which is not installed.
         WeightsError: a teacher cannot be opened, pretrained weights cannot be had, or a checkpoint is damaged.
         TrainingError: the loss is no number.
         OutputError: the folder holds a run already and `resume` is false, another training writes to it now, or it
@@ -105,11 +109,12 @@ def _trained(
         mode="max" if by_score else "min",
         enable_version_counter=False,
     )
-    started = time.monotonic()
+    so_far = read_so_far(folder, recipe.loop, resumed=checkpoint is not None)
+    writer = SoFarWriter(folder, so_far)
     teacher = kept_answers(recipe, training, folder.teacher)
     lesson = Lesson(recipe, training, validation, load=checkpoint is None, teacher=teacher)
     with without_chatter():
-        trainer = build_trainer(recipe, folder, chooser, callbacks)
+        trainer = build_trainer(recipe, folder, chooser, (writer, *callbacks), so_far=so_far)
         try:
             with interruptible(trainer):
                 trainer.fit(lesson, ckpt_path=checkpoint)
@@ -120,7 +125,7 @@ def _trained(
         except OutputError as error:
             raise OutputError(f"{error}, and go on with --resume") from error
     if not trainer.interrupted:
-        _finish(folder, recipe, chooser, pictures, seconds=time.monotonic() - started)
+        _finish(folder, recipe, chooser, pictures, so_far=replace(so_far, seconds=writer.seconds()))
     return folder
 
 
@@ -143,6 +148,8 @@ def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
                 "go on with the same one, or choose another --output"
             )
         return checkpoint
+    if resume:
+        print(f"{folder.path}: nothing to go on from, begins anew", file=sys.stderr)
     with written_whole(folder.recipe) as temporary:
         write_recipe(recipe, temporary)
         if not _same_answers(folder, recipe):
@@ -164,7 +171,7 @@ def _same_answers(folder: RunFolder, recipe: Recipe) -> bool:
 
 @rank_zero_only
 def _finish(
-    folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, pictures: dict[str, str], *, seconds: float
+    folder: RunFolder, recipe: Recipe, chooser: MovableCheckpoint, pictures: dict[str, str], *, so_far: SoFar
 ) -> None:
     content = _weights_of(Path(chooser.best_model_path))
     last = _weights_of(folder.last_checkpoint)
@@ -172,8 +179,8 @@ def _finish(
         "epoch": content["epoch"] + 1,
         "epochs": last["epoch"] + 1,
         str(chooser.monitor): float(chooser.best_model_score or 0),
-        "seconds": round(seconds),
-        "precision": precision_of(recipe.loop),
+        "seconds": round(so_far.seconds),
+        "precision": so_far.precision,
         "device": device_name(gpu=on_gpu(recipe.loop)),
         "mien": commit(),
         "python": platform.python_version(),

@@ -105,6 +105,11 @@ class RunFolder:
         return self.checkpoints / "last.ckpt"
 
     @property
+    def so_far(self) -> Path:
+        """What a resumed run goes on with beside the last checkpoint: precision, seconds, MLflow's run."""
+        return self.checkpoints / "so-far.json"
+
+    @property
     def weights(self) -> Path:
         """The chosen weights; there from the end of the training on."""
         return self.path / "best.safetensors"

@@ -13,16 +13,18 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 
 from mien.console import Console
-from mien.errors import UsageError, import_extra
+from mien.errors import UsageError
 from mien.training.checkpoint_callbacks import MovableCheckpoint, WholeCheckpoints
 from mien.training.curves import CurvesWriter
 from mien.training.epoch_lines import EpochLines
+from mien.training.mlflow_logger import mlflow_logger
 from mien.training.optimisers import kept_share
-from mien.training.precision import on_gpu, precision_of
+from mien.training.precision import Precision, on_gpu
 from mien.training.recipe import Recipe
 from mien.training.run_folder import RunFolder
+from mien.training.so_far import SoFar
 
-PRECISIONS: dict[str, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
+PRECISIONS: dict[Precision, Literal["bf16-mixed", "16-mixed", "32-true"]] = {
     "bf16": "bf16-mixed",
     "16": "16-mixed",
     "32": "32-true",
@@ -39,7 +41,7 @@ CHATTER = (
 
 
 def build_trainer(
-    recipe: Recipe, folder: RunFolder, chooser: MovableCheckpoint, more: Sequence[Callback]
+    recipe: Recipe, folder: RunFolder, chooser: MovableCheckpoint, more: Sequence[Callback], *, so_far: SoFar
 ) -> lightning.Trainer:
     """Return the trainer of a run.
 
@@ -48,9 +50,10 @@ def build_trainer(
         folder: of the run.
         chooser: keeps the checkpoint of the best epoch.
         more: callbacks besides those that a run has.
+        so_far: what the run goes on with, its precision among it.
 
     Raises:
-        UsageError: a GPU is asked for and there is none.
+        UsageError: a GPU is asked for and there is none, or MLflow cannot use the address that the recipe names.
         MissingExtraError: the recipe names an address of MLflow, which is not installed.
     """
     loop = recipe.loop
@@ -71,11 +74,11 @@ def build_trainer(
         num_nodes=loop.nodes,
         strategy=("ddp_find_unused_parameters_true" if thaws else "ddp") if several else "auto",
         max_epochs=loop.epochs,
-        precision=PRECISIONS[precision_of(loop)],
+        precision=PRECISIONS[so_far.precision],
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=callbacks,
         plugins=[WholeCheckpoints()],
-        logger=_loggers(recipe, folder),
+        logger=_loggers(recipe, folder, so_far),
         default_root_dir=folder.path,
         use_distributed_sampler=False,  # mien.training.batches gives each process its part
         num_sanity_val_steps=0,
@@ -119,13 +122,10 @@ def _callbacks(recipe: Recipe, folder: RunFolder, chooser: MovableCheckpoint) ->
     return callbacks
 
 
-def _loggers(recipe: Recipe, folder: RunFolder) -> list[Logger]:
+def _loggers(recipe: Recipe, folder: RunFolder, so_far: SoFar) -> list[Logger]:
     loggers: list[Logger] = [TensorBoardLogger(folder.path, name=None, version="log")]
     if recipe.loop.mlflow:
-        import_extra("mlflow", extra="mlflow", purpose="loop.mlflow")
-        from lightning.pytorch.loggers import MLFlowLogger
-
-        loggers.append(MLFlowLogger(experiment_name="mien", run_name=recipe.name, tracking_uri=recipe.loop.mlflow))
+        loggers.append(mlflow_logger(recipe.loop.mlflow, recipe.name, run=so_far.mlflow))
     return loggers
 
 
