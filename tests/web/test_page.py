@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.films_on_disk import write_film
 from tests.web.conftest import DESKTOP, run_server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -181,6 +182,7 @@ def test_a_film_shows_its_progress_and_grows_a_timeline(page, film):
     assert any(text.startswith("Analysing: ") and "of 30 frames" in text for text in seen)
     assert painted(page, "#timeline") > 1000
     expect(page.locator("#events tr").first).to_contain_text("happiness")
+    expect(page.get_by_role("slider", name="Timeline")).to_have_attribute("aria-valuemax", "2.90")
     page.locator("#timeline").press("End")
     expect(page.locator("#timeline")).to_have_attribute("aria-valuenow", "2.90")
     expect(page.locator("#faces .face")).to_contain_text("Person 1")
@@ -197,8 +199,9 @@ def wait_until(page, condition):
         page.wait_for_timeout(50)
 
 
-def hold_back(page, *, known, done=False, later_s=0.0):
-    """Let the page know only the first frames of a film, however long it asks."""
+def hold_back(page, *, known, job=None, later_s=0.0):
+    """Let the page know only the first frames of a film, however long it asks, and of its job what is said here."""
+    job = {"state": "running"} if job is None else job
 
     def answer(route):
         with contextlib.suppress(sync_api.Error):  # the page has gone while it was asking
@@ -208,8 +211,8 @@ def hold_back(page, *, known, done=False, later_s=0.0):
             frames = content["frames"][: max(known - after, 0)]
             for frame in frames:
                 frame["time_s"] += later_s
-            if not done:
-                content["job"]["state"] = "running"
+            content["job"]["start_s"] += later_s
+            content["job"] |= job
             route.fulfill(response=response, json=content | {"frames": frames})
 
     page.route("**/v1/videos/*/result?*", answer)
@@ -243,8 +246,22 @@ def test_what_has_not_been_analysed_yet_is_hidden_where_faces_are_blurred(page, 
     expect(page.locator("#veil")).to_be_visible()
     expect(page.locator("#summary")).to_have_text("Not analysed.")
     assert painted(page, "#picture") == 0
+    expect(page.locator("#save-picture")).to_be_disabled()
     below = seen(page, "#film")[10:40]  # above its own controls, and above the words
     assert np.ptp(below.reshape(-1, 3), axis=0).max() == 0
+    page.uncheck("#blur")
+    expect(page.locator("#veil")).to_be_hidden()
+    assert download(page, "#save-picture")[0].startswith(b"\x89PNG")
+
+
+def test_a_film_that_failed_is_hidden_and_not_saved_where_faces_are_blurred(page, film):
+    hold_back(page, known=5, job={"state": "failed", "error": "astronaut.mp4: went wrong"})
+    page.check("#blur")
+    page.set_input_files("#file", film)
+    expect(page.get_by_role("alert")).to_have_text("astronaut.mp4: went wrong", timeout=30_000)
+    go_to(page, 0.65)
+    expect(page.locator("#veil")).to_be_visible()
+    expect(page.locator("#save-picture")).to_be_disabled()
 
 
 def test_what_lies_beyond_the_limit_is_hidden_too(browser, film):
@@ -261,8 +278,10 @@ def test_what_lies_beyond_the_limit_is_hidden_too(browser, film):
         page.locator("#timeline").press("End")
         expect(page.locator("#timeline")).to_have_attribute("aria-valuenow", "1.00")
         expect(page.locator("#veil")).to_be_hidden()
+        expect(page.locator("#save-picture")).to_be_enabled()
         go_to(page, 1.25)
         expect(page.locator("#veil")).to_be_visible()
+        expect(page.locator("#save-picture")).to_be_disabled()
         context.close()
 
 
@@ -274,17 +293,91 @@ def see_blurred(page, film, *, frames):
     expect(page.locator("#progress")).to_be_hidden()
 
 
-def test_boxes_and_blur_lie_above_the_film_on_the_screen(page, film):
+def test_of_a_film_only_the_canvas_and_the_controls_are_seen(page, film):
+    def above_the_controls(hidden=None):
+        if hidden:
+            page.locator(hidden).evaluate("element => { element.style.visibility = 'hidden'; }")
+        page.wait_for_timeout(300)  # for what is drawn to be on the screen
+        return seen(page, "#frame")[10:250, 10:-10].astype(int)  # within its round corners
+
     see_blurred(page, film, frames="30")
     go_to(page, 0.5)
     expect(page.locator("#faces .face")).to_have_count(1)
-    page.wait_for_timeout(300)  # for what is drawn to be on the screen
-    both = seen(page, "#picture").astype(int)
-    page.locator("#film").evaluate("video => { video.style.visibility = 'hidden'; }")
-    alone = seen(page, "#picture").astype(int)
-    drawn = alone.max(axis=2) > 60  # before the dark of the frame; what names the emotions is half transparent
-    assert drawn.mean() > 0.05
-    assert (np.abs(both - alone).max(axis=2) <= 8)[drawn].mean() > 0.9
+    both = above_the_controls()
+    assert np.ptp(seen(page, "#frame")[-60:].reshape(-1, 3), axis=0).min() > 200  # white signs on the dark
+    alone = above_the_controls(hidden="#film")
+    assert np.ptp(alone.reshape(-1, 3), axis=0).max() > 100
+    assert (np.abs(both - alone).max(axis=2) <= 8).mean() > 0.99
+    page.locator("#film").evaluate("video => { video.style.visibility = 'visible'; }")
+    video = above_the_controls(hidden="#picture")
+    assert np.ptp(video.reshape(-1, 3), axis=0).max() == 0
+
+
+FACES = [[88, 36, 34, 40], [408, 36, 34, 40]]
+"""Left, top, width and height of the face in `cut_film`, before the cut and after it."""
+
+DETAIL = """() => {
+  const context = document.querySelector("#picture").getContext("2d", { willReadFrequently: true });
+  return (areas) => areas.map((area) => {
+    const { data } = context.getImageData(...area);
+    let sum = 0;
+    for (let place = 4; place < data.length; place += 4) sum += Math.abs(data[place + 1] - data[place - 3]);
+    return (4 * sum) / data.length;
+  });
+}"""
+
+
+def cut_film(path, astronaut, *, begin_s=0.0, sound=None):
+    """A film of 1 s: a face on the left, and after half of it on the right."""
+    picture = np.asarray(Image.open(astronaut).convert("RGB").resize((240, 240)))
+    frames = np.full((20, 240, 640, 3), 90, np.uint8)
+    frames[:10, :, :240] = frames[10:, :, 320:560] = picture
+    times = [begin_s + number / 20 for number in range(20)]
+    return write_film(path, frames, times=times, rate=20, sound=sound, sound_s=2)
+
+
+def test_a_face_is_covered_in_each_frame_of_a_film_that_plays(page, astronaut, tmp_path):
+    def play():
+        return page.locator("#film").evaluate(
+            f"""async (video, areas) => {{
+              const detail = ({DETAIL})();
+              const seen = [];
+              const look = () => {{ seen.push(detail(areas)); video.requestVideoFrameCallback(look); }};
+              video.requestVideoFrameCallback(look);
+              await video.play();
+              await new Promise((resolve) => {{ video.onended = resolve; }});
+              return seen;
+            }}""",
+            FACES,
+        )
+
+    page.set_input_files("#file", cut_film(tmp_path / "cut.mp4", astronaut))
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "20", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    sharp = np.array(play())
+    page.check("#blur")
+    blurred = np.array(play())
+    assert len(blurred) > 5
+    assert blurred.max() < 0.5 * sharp.max(axis=0).min()
+
+
+@pytest.mark.parametrize(("name", "sound"), [("late.mp4", "aac"), ("late.mkv", "aac"), ("silent.mp4", None)])
+def test_blur_lies_on_the_face_where_the_picture_begins_late(page, astronaut, tmp_path, name, sound):
+    page.set_input_files("#file", cut_film(tmp_path / name, astronaut, begin_s=1.0, sound=sound))
+    timeline = page.locator("#timeline")
+    expect(timeline).to_have_attribute("data-frames", "20", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    for seconds, face in ((1.25, 0), (1.75, 1)):
+        go_to(page, seconds + 0.01)
+        expect(timeline).to_have_attribute("aria-valuenow", f"{seconds:.2f}")
+        sharp = page.evaluate(f"areas => ({DETAIL})()(areas)", FACES)
+        page.check("#blur")
+        blurred = page.evaluate(f"areas => ({DETAIL})()(areas)", FACES)
+        page.uncheck("#blur")
+        assert sharp[face] > 2 * max(blurred)
+    timeline.press("Home")
+    expect(timeline).to_have_attribute("aria-valuenow", "1.00")
+    assert page.locator("#film").evaluate("video => video.currentTime") == 1.0
 
 
 def test_the_last_frame_of_a_film_stays_known(page, film):
@@ -292,6 +385,27 @@ def test_the_last_frame_of_a_film_stays_known(page, film):
     go_to(page, 3)
     expect(page.locator("#veil")).to_be_hidden()
     expect(page.locator("#faces .face")).to_have_count(1)
+
+
+def test_a_film_that_the_browser_cannot_play_shows_nothing_of_the_last_face(page, astronaut, tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "old.mp4"
+    picture = np.asarray(Image.open(astronaut).convert("RGB").resize((240, 240)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 240, 240, "yuv420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    page.check("#blur")
+    page.set_input_files("#file", astronaut)
+    expect(page.locator("#faces .face")).to_have_count(1)
+    page.set_input_files("#file", path)
+    expect(page.get_by_role("alert")).to_contain_text("this browser cannot play it")
+    expect(page.locator("#faces .face")).to_contain_text("Person 1")
+    expect(page.locator("#timeline")).to_have_role("img")  # there is nowhere to go to
+    face = "canvas => canvas.getContext('2d').getImageData(95, 45, 20, 20).data.some(Boolean)"
+    assert not page.locator("#picture").evaluate(face)
 
 
 @pytest.fixture(scope="module")
@@ -359,12 +473,16 @@ def test_a_film_fills_the_screen_together_with_what_covers_its_faces(page, film)
 
 
 def test_the_timeline_of_a_film_begins_where_its_clock_begins(page, film):
-    hold_back(page, known=30, done=True, later_s=40_000)
+    hold_back(page, known=30, job={}, later_s=40_000)
     page.set_input_files("#file", film)
     timeline = page.locator("#timeline")
     expect(timeline).to_have_attribute("data-frames", "30", timeout=30_000)
     expect(timeline).to_have_attribute("aria-valuemin", "40000.00")
     expect(timeline).to_have_attribute("aria-valuemax", "40002.90")
+    go_to(page, 0.51)
+    expect(timeline).to_have_attribute("aria-valuenow", "40000.50")
+    timeline.press("End")
+    expect(timeline).to_have_attribute("aria-valuenow", "40002.90")
 
 
 def test_a_page_that_is_left_has_its_film_forgotten(page, port, film):
@@ -429,6 +547,8 @@ def test_the_webcam_shows_boxes_and_grows_a_timeline(page):
     page.wait_for_timeout(1000)
     assert int(timeline.get_attribute("data-frames")) > before + 3
     assert painted(page, "#timeline") > 1000
+    expect(timeline).to_have_role("img")  # there is nowhere to go to
+    assert timeline.get_attribute("tabindex") is None
     page.click("#webcam")
     stopped = int(timeline.get_attribute("data-frames"))
     page.wait_for_timeout(500)
@@ -479,6 +599,16 @@ def test_a_phone_needs_no_scrolling_to_the_side(browser, port, astronaut, scheme
     for button in page.locator("button:visible").all():
         assert button.bounding_box()["height"] >= 40
     context.close()
+
+
+def test_the_table_of_events_needs_no_scrolling_of_the_page(page, film):
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.set_input_files("#file", film)
+    expect(page.locator("#timeline")).to_have_attribute("data-frames", "30", timeout=30_000)
+    expect(page.locator("#progress")).to_be_hidden()
+    page.click("details summary")
+    expect(page.locator("#events tr").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_server_with_a_key_asks_for_it(browser, astronaut):

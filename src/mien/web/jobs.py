@@ -44,6 +44,7 @@ class Job:
         file: the film; closed when the job is over, or nobody wants it any more.
         state: where it stands.
         expected_frames: by the film's header; None where it does not say.
+        start_s: when the film begins on its own clock, with its picture or its sound; 0 until it is opened.
         results: of the frames so far.
         problems: what of the film was lost.
         error: why there is no result.
@@ -58,6 +59,7 @@ class Job:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: State = "waiting"
     expected_frames: int | None = None
+    start_s: float = 0.0
     results: list[FrameResult] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     error: str | None = None
@@ -81,6 +83,7 @@ class Job:
             "state": self.state,
             "frames": len(self.results),
             "expected_frames": self.expected_frames,
+            "start_s": self.start_s,
             "progress": self.progress,
             "seconds": self.seconds,
             "problems": self.problems,
@@ -211,6 +214,7 @@ class Jobs:
         film = open_film(path, max_pixels=self._limits.max_pixels)
         try:
             job.expected_frames = film.expected_frames(Part())
+            job.start_s = film.start_s
             video = VideoAnalyzer(analyzer, source=job.name)
             results = follow_film(
                 _Beginning(film, self._limits.max_film_s),
@@ -269,7 +273,7 @@ class _Beginning:
     # A film up to the limit, and no longer: its events end there too. The header may say anything, and so may the
     # times: seconds and frames are counted here.
     def __init__(self, film: Film, most_s: float) -> None:
-        self.name, self.live = film.name, film.live
+        self.name, self.live, self.start_s = film.name, film.live, film.start_s
         self.expected_frames, self.close = film.expected_frames, film.close
         self._film = film
         self._most_s = most_s

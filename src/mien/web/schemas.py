@@ -41,6 +41,7 @@ JOB: dict[str, Any] = {
     "state": "running",
     "frames": 58,
     "expected_frames": 115,
+    "start_s": 0.0,
     "progress": 0.504,
     "seconds": 1.2,
     "problems": [],
@@ -149,6 +150,9 @@ class JobShape(_Shape):
     state: State
     frames: int = Field(description="Analysed so far.")
     expected_frames: int | None = Field(description="By the film's header, where it says so.")
+    start_s: float = Field(
+        description="When the film begins on its own clock, with its picture or its sound; 0 until it is opened."
+    )
     progress: float | None = Field(description="0 to 1, where it is known.")
     seconds: float = Field(description="Of work so far.")
     problems: list[str] = Field(description="What of the film was lost.")

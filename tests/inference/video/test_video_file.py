@@ -136,6 +136,17 @@ def test_expected_frames(tmp_path):
     film.close()
 
 
+@pytest.mark.parametrize(("sound", "start_s"), [("aac", 0.0), (None, 1.0)])
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_film_starts_with_its_first_stream(tmp_path, ending, sound, start_s):
+    times = [1 + number / 25 for number in range(40)]
+    path = write_film(tmp_path / f"a.{ending}", gray_steps(40), times=times, sound=sound)
+    film = open_film(path)
+    assert film.start_s == pytest.approx(start_s, abs=1e-3)
+    film.close()
+    assert read(path)[0][0].time_s == pytest.approx(1.0, abs=1e-3)
+
+
 def test_a_title_in_another_encoding_does_not_matter(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as out:

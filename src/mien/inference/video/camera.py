@@ -22,6 +22,7 @@ class Camera:
     """
 
     live = True
+    start_s = 0.0
 
     def __init__(self, device: int | str, *, max_pixels: int) -> None:
         self.name = f"camera {device}"

@@ -94,10 +94,12 @@ class Film(Protocol):
     Attributes:
         name: what was given, for results and messages.
         live: whether its frames can be had only once.
+        start_s: when it begins on its own clock, with its picture or its sound.
     """
 
     name: str
     live: bool
+    start_s: float
 
     def expected_frames(self, part: Part) -> int | None:
         """Return about how many frames there will be, None where nobody knows; for progress bars."""

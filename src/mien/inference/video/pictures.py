@@ -22,6 +22,7 @@ class PictureFolder:
     """
 
     live = False
+    start_s = 0.0
 
     def __init__(self, folder: Path, *, rate: float, max_pixels: int) -> None:
         if not 0 < rate < float("inf"):

@@ -69,6 +69,7 @@ class VideoFile:
         self._max_pixels = max_pixels
         self._av: Any = import_extra("av", extra="video", purpose="decoding a film")
         self._container = self._open()
+        self.start_s = (self._container.start_time or 0) / self._av.time_base
         try:
             self.stream = self._video_stream()
             # Without a word of its own about them the container has the codec's, and those may change on the way.

@@ -4,12 +4,16 @@ import { filmResult, forgetFilm, sendFilm } from "./api.js";
 
 const $ = (id) => document.getElementById(id);
 const ASK_EVERY_MS = 400;
+const nothing = document.createElement("canvas"); // what is seen of a film that the browser cannot play
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 export class Film {
   constructor(app, file) {
     Object.assign(this, { app, file, frames: [], events: [], job: null, failed: null, stopped: new AbortController() });
     this.until_s = -Infinity; // the last frame is on the screen up to there, as far as is known
+    this.start_s = 0; // when the film's first stream begins, on the film's own clock
+    this.still = document.createElement("canvas"); // the frame that the browser was seen to show, ...
+    this.still_s = null; // ... and when that is, on the browser's clock
     this.name = file.name;
     this.video = $("film");
   }
@@ -18,12 +22,14 @@ export class Film {
     const { app, file, video } = this;
     const { signal } = this.stopped;
     app.timeline.window_s = Infinity;
+    app.timeline.seekable = true;
     video.src = URL.createObjectURL(file);
     video.hidden = false;
     $("frame").classList.add("film");
     $("fullscreen").hidden = !document.fullscreenEnabled;
     video.onerror = () => {
       video.hidden = true;
+      app.timeline.seekable = false;
       // The server's word on a film that nobody can read is the better one, whichever comes first.
       if (!this.failed) app.complain(`${file.name}: this browser cannot play it; what was found is shown all the same`);
     };
@@ -34,6 +40,7 @@ export class Film {
     while (this.job.state === "waiting" || this.job.state === "running" || this.more) {
       const { job, frames } = await filmResult(this.job.id, this.frames.length, signal);
       this.job = job;
+      this.start_s = job.start_s;
       this.take(frames);
       this.more = frames.length > 0; // those that came in between the two answers
       const of = job.expected_frames ? ` of ${job.expected_frames}` : "";
@@ -62,16 +69,38 @@ export class Film {
   }
 
   follow() {
+    const { video } = this;
     const next = () => {
-      if (this.stopped.signal.aborted) return;
-      this.showNow();
-      if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(next);
-      else requestAnimationFrame(next);
+      if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(look);
+      else requestAnimationFrame(look); // browsers that do not say which frame is on: their clock says nearly
     };
-    for (const event of ["seeked", "loadeddata"]) {
-      this.video.addEventListener(event, () => this.showNow(), { signal: this.stopped.signal });
-    }
+    const look = (_, shown) => {
+      if (this.stopped.signal.aborted) return;
+      this.first_s ??= shown?.mediaTime;
+      this.look(shown?.mediaTime ?? video.currentTime);
+      next();
+    };
     next();
+  }
+
+  // Keeps the frame with its time: a moment later the browser may show the next one, whose faces are elsewhere.
+  look(time) {
+    const { video, still } = this;
+    const { videoWidth: width, videoHeight: height } = video;
+    if (!width) return;
+    if (still.width !== width || still.height !== height) Object.assign(still, { width, height });
+    const context = still.getContext("2d");
+    context.globalCompositeOperation = "copy"; // nothing of the last frame shines through
+    context.drawImage(video, 0, 0, width, height);
+    this.still_s = time;
+    this.showNow();
+  }
+
+  // The browser's clock begins with the film's own or, in other browsers, with its first stream; its first frame tells.
+  get begin_s() {
+    const begins_s = this.frames[0]?.time_s ?? 0;
+    const own = Math.abs(begins_s - this.first_s) < Math.abs(begins_s - this.start_s - this.first_s);
+    return own ? 0 : this.start_s;
   }
 
   // The video alone, as browsers put it on the whole screen or into a small window, has neither boxes nor blur.
@@ -110,21 +139,19 @@ export class Film {
 
   showNow() {
     const playing = !this.video.hidden;
-    const first = this.frames[0];
-    const frame = playing ? this.frameAt(this.video.currentTime + (first?.time_s ?? 0)) : this.frames.at(-1);
+    const still = playing && this.still_s !== null ? this.still : null;
+    const frame = playing ? still && this.frameAt(this.still_s + this.begin_s) : this.frames.at(-1);
     // Pixels need not be square: boxes lie in the film as it is coded, and are drawn in it as it is shown.
-    const shown = playing && this.video.videoWidth ? this.video : null;
-    const width = shown?.videoWidth ?? (frame ?? first)?.width;
-    const height = shown?.videoHeight ?? (frame ?? first)?.height;
+    const { width, height } = still ?? frame ?? this.frames[0] ?? {};
     if (!width || !height) return;
     const faces = (frame?.faces ?? []).map((face) => ({ ...face, box: face.box.map((value, place) =>
       value * (place % 2 ? height / frame.height : width / frame.width)) }));
-    this.app.view.show(this.video, faces, { width, height, over: true, known: Boolean(frame) });
+    this.app.view.show(still ?? nothing, faces, { width, height, known: Boolean(frame) });
     if (frame) this.app.timeline.show(frame.time_s);
   }
 
   seek(time) {
-    this.video.currentTime = time - (this.frames[0]?.time_s ?? 0);
+    this.video.currentTime = time - this.begin_s;
   }
 
   // The page goes away: nobody will ask for the rest.

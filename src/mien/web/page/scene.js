@@ -18,6 +18,7 @@ function blur(context, source, face) {
   const bottom = Math.min(y2 + BLUR_MARGIN * high, context.canvas.height);
   if (right - left < 1 || bottom - top < 1) return;
   const small = cells.getContext("2d");
+  small.globalCompositeOperation = "copy"; // nothing of the last face shines through
   small.imageSmoothingEnabled = true;
   small.imageSmoothingQuality = "high";
   small.drawImage(source, left, top, right - left, bottom - top, 0, 0, BLUR_CELLS, BLUR_CELLS);
@@ -114,11 +115,12 @@ function drawPanel(context, face, index, unit, { chosen, taken }) {
   });
 }
 
-// Draws onto a canvas whose size is the picture's. `over`: the picture itself is shown beneath (a playing film).
-export function draw(canvas, source, faces, { blurred = false, selected = null, heat = null, over = false } = {}) {
+// Draws onto a canvas whose size is the picture's. Without a source the canvas is empty.
+export function draw(canvas, source, faces, { blurred = false, selected = null, heat = null } = {}) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
-  if (!over) context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  if (!source) return;
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
   if (blurred) for (const face of faces) blur(context, source, face);
   if (heat && !blurred) drawHeat(context, heat);
   const unit = Math.max(Math.max(canvas.width, canvas.height) / 400, 1.5);

@@ -3,6 +3,7 @@
 import { color, percent } from "./emotions.js";
 
 const LANE = 84, BAND = 8, AXIS = 22, MOST_LANES = 8;
+const VALUES = ["aria-valuemin", "aria-valuemax", "aria-valuenow", "aria-valuetext"];
 
 export class Timeline {
   constructor(canvas, { onSeek }) {
@@ -32,6 +33,17 @@ export class Timeline {
     this.end = 0;
     this.frames = 0;
     this.now = null;
+    this.seekable = false;
+    this.later();
+  }
+
+  // A slider only where there is somewhere to go to; of a webcam it is a picture.
+  set seekable(yes) {
+    const { canvas } = this;
+    this.seeks = yes;
+    canvas.setAttribute("role", yes ? "slider" : "img");
+    if (yes) canvas.tabIndex = 0;
+    else for (const name of ["tabindex", ...VALUES]) canvas.removeAttribute(name);
     this.later();
   }
 
@@ -90,10 +102,9 @@ export class Timeline {
       context.fillStyle = ink;
       context.fillRect(x(this.now) - 1, 0, 2, high - AXIS);
     }
-    canvas.setAttribute("aria-valuemin", this.begin.toFixed(2));
-    canvas.setAttribute("aria-valuemax", this.end.toFixed(2));
-    canvas.setAttribute("aria-valuenow", (this.now ?? this.end).toFixed(2));
-    canvas.setAttribute("aria-valuetext", this.words());
+    if (!this.seeks) return;
+    const values = [...[this.begin, this.end, this.now ?? this.end].map((time) => time.toFixed(2)), this.words()];
+    VALUES.forEach((name, place) => canvas.setAttribute(name, values[place]));
   }
 
   lane(context, id, points, top, { x, wide, soft, line }) {

@@ -29,30 +29,36 @@ export class View {
     this.faces = [];
     this.selected = null;
     this.heat = null;
-    this.over = false;
     this.known = true;
     $("why").hidden = true;
-    $("veil").hidden = true;
+    this.veil();
   }
 
-  // `source`: what can be drawn; `over`: it is on the screen already, beneath the canvas. `known`: faces were looked for.
-  show(source, faces, { width, height, over = false, known = true }) {
+  // Hides a picture that may have faces nobody has looked for, on the screen and from being saved.
+  veil() {
+    this.veiled = this.blurred && !this.known;
+    $("veil").hidden = !this.veiled;
+    $("save-picture").disabled = this.veiled;
+  }
+
+  // `source`: what can be drawn. `known`: faces were looked for.
+  show(source, faces, { width, height, known = true }) {
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
     }
     if (this.selected !== null && this.selected >= faces.length) this.selected = null;
-    Object.assign(this, { source, faces, over, known });
+    Object.assign(this, { source, faces, known });
     $("work").hidden = false;
-    $("veil").hidden = known || !this.blurred;
     this.redraw();
     this.announce();
   }
 
   redraw() {
+    this.veil();
     if (this.source) {
-      const { selected, heat, over } = this;
-      draw(this.canvas, this.source, this.faces, { blurred: this.blurred, selected, heat, over });
+      const { selected, heat } = this;
+      draw(this.canvas, this.veiled ? null : this.source, this.faces, { blurred: this.blurred, selected, heat });
     }
     showCards($("faces"), this.faces, {
       threshold: this.threshold, selected: this.selected, onChoose: (index) => this.choose(index),
@@ -76,14 +82,7 @@ export class View {
   }
 
   // The picture as it would be saved: with boxes and bars, blurred where that is asked for.
-  picture() {
-    if (!this.over) return this.canvas;
-    const whole = document.createElement("canvas");
-    whole.width = this.canvas.width;
-    whole.height = this.canvas.height;
-    draw(whole, this.source, this.faces, { blurred: this.blurred, selected: this.selected });
-    return whole;
-  }
+  picture() { return this.canvas; }
 
   announce() {
     if (!this.known) return;
