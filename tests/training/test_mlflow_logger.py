@@ -7,6 +7,8 @@ from lightning.pytorch.callbacks import Callback
 from sqlalchemy.exc import OperationalError
 
 from mien.errors import MissingExtraError, UsageError
+from mien.experiments.search_space import parse_search
+from mien.experiments.sweep import sweep
 from mien.experiments.training_run import run_recipe
 from mien.training.mlflow_logger import check_mlflow
 from mien.training.run import train
@@ -119,8 +121,11 @@ def test_without_mlflow(monkeypatch):
 
 
 def test_the_address_is_asked_before_the_pictures_are_read(tmp_path, mlflow, small_recipe):
-    with pytest.raises(UsageError, match=r"loop\.mlflow = 'foo://bar': MLflow cannot use it"):
-        run_recipe(small_recipe(1, "loop.mlflow=foo://bar"), tmp_path / "none.parquet", tmp_path / "run")
+    none, changes, problem = tmp_path / "none.parquet", ["loop.mlflow=foo://bar"], r"'foo://bar': MLflow cannot use it"
+    with pytest.raises(UsageError, match=problem):
+        run_recipe(small_recipe(1, *changes), none, tmp_path / "run")
+    with pytest.raises(UsageError, match=problem):
+        sweep(tmp_path / "small.toml", none, [parse_search("seed=1..9")], tmp_path / "sweep", trials=1, changes=changes)
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -31,6 +31,7 @@ from mien.experiments.search_space import Searched
 from mien.experiments.sweep_record import experimental, write_figures, write_record
 from mien.training.curves import read_curves
 from mien.training.lesson import SCORE
+from mien.training.mlflow_logger import check_mlflow
 from mien.training.recipe import Card, Recipe
 from mien.training.recipe_files import difference, read_recipe, write_recipe
 from mien.training.run import train
@@ -84,7 +85,8 @@ def sweep(
     Raises:
         RecipeError: a key that recipes do not have, or a value, set or to search, that is impossible; an ensemble,
             which is not trained; or the study was started with another recipe, pictures or values to search.
-        UsageError: the storage cannot be opened.
+        UsageError: the storage cannot be opened, or MLflow cannot use the address that the recipe names.
+        MissingExtraError: the recipe names an address of MLflow, which is not installed.
         OutputError: the folder cannot be written.
     """
     base = read_recipe(recipe, changes)
@@ -92,6 +94,8 @@ def sweep(
     if base.member_runs():
         raise RecipeError(f"{recipe}: an ensemble is not trained; sweep the recipe of one of its members")
     _check_values(recipe, changes, searched)
+    if base.loop.mlflow:
+        check_mlflow(base.loop.mlflow)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

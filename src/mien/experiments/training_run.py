@@ -29,6 +29,7 @@ def run_recipe(
         The folder, and the scores; None in the further processes of a run on several devices.
 
     Raises:
+        UsageError: MLflow cannot use the address that the recipe names.
         MienError: see `mien.training.run.train` and `mien.experiments.finishing.finish_run`.
     """
     if recipe.loop.mlflow and not RunFolder(output).weights.exists():
