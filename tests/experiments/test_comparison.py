@@ -114,17 +114,37 @@ def test_what_is_neither_recipe_nor_run_is_told_what_compares_models(tmp_path, n
         compare([tmp_path / name], None)
 
 
-def test_ensembles_are_trained_after_what_they_average_and_stand_where_they_are_given(
-    tmp_path, table, recipe_file, monkeypatch, capsys
-):
-    runs, average, trained = tmp_path / "runs", tmp_path / "average.toml", []
-    average.write_text(AVERAGE.format(runs=runs))
-    monkeypatch.setattr(comparison, "run_recipe", lambda recipe, *_, **__: trained.append(recipe.name))
+@pytest.fixture
+def trained(monkeypatch):
+    """Names of recipes in the order in which they would be trained; nothing is."""
+    names = []
+    monkeypatch.setattr(comparison, "run_recipe", lambda recipe, *_, **__: names.append(recipe.name))
     monkeypatch.setattr(comparison, "_row", lambda folder: folder.path.name)
-    given = [average, recipe_file("one"), recipe_file("two")]
-    assert compare(given, table, runs=runs) == ["average", "one", "two"]
+    return names
+
+
+@pytest.fixture
+def with_average(tmp_path, recipe_file):
+    average = tmp_path / "average.toml"
+    average.write_text(AVERAGE.format(runs=tmp_path / "runs"))
+    return [average, recipe_file("one"), recipe_file("two")]
+
+
+def test_ensembles_are_trained_after_what_they_average_and_stand_where_they_are_given(
+    tmp_path, table, with_average, trained, capsys
+):
+    assert compare(with_average, table, runs=tmp_path / "runs") == ["average", "one", "two"]
     assert trained == ["one", "two", "average"]
     assert capsys.readouterr().err == "one, 1 of 3\ntwo, 2 of 3\naverage, 3 of 3\n"
+
+
+def test_further_processes_train_and_leave_the_rest_to_the_first(
+    tmp_path, table, with_average, trained, monkeypatch, capsys
+):
+    monkeypatch.setattr(comparison, "process_rank", lambda: 1)
+    assert compare(with_average, table, runs=tmp_path / "runs") == []
+    assert trained == ["one", "two"]
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def compare(
     check_writable(output / "comparison.csv")
     with interruption_in_words("the same command goes on"):
         rows = compare_runs(recipes, data, runs=runs, changes=set_ or ())
+    if not rows:  # another process of the same run reports
+        return
     write_comparison(rows, output)
     print_comparison(rows)
     print(f"with intervals: {output / 'comparison.csv'}; plot: {output / 'comparison.png'}")
@@ -69,8 +71,9 @@ def print_comparison(rows: "Sequence[Compared]") -> None:
         if not those:
             continue
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for heading in ("model", "scored on"):
-            table.add_column(heading, overflow="fold", min_width=LEAST_NAME)
+        longest = max(len(names[row.run]) for row in those)
+        table.add_column("model", overflow="fold", min_width=min(longest, LEAST_NAME))
+        table.add_column("scored on", overflow="fold", min_width=LEAST_NAME)
         for heading in (*(short_name(metric) for metric in metrics), "size", "work", "ms"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in those:

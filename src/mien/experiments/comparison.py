@@ -90,7 +90,7 @@ def compare(
         changes: values that take the place of the recipes', see `mien.training.recipe_files.read_recipe`.
 
     Returns:
-        A row for each, in the order in which they are given.
+        A row for each, in the order in which they are given; none in the further processes of a run on several devices.
 
     Raises:
         WeightsError: a folder holds no finished run, or one that was ended before it was scored; or an ensemble
@@ -115,8 +115,8 @@ def compare(
             )
     # Damaged files are told before the long work too.
     finished = {place: _row(each.folder) for place, each in planned.items() if each.recipe is None}
-    if data is not None:
-        _train(list(planned.values()), data)
+    if data is not None and not _train(list(planned.values()), data):
+        return []
     return [finished.get(place) or _row(each.folder) for place, each in planned.items()]
 
 
@@ -214,14 +214,18 @@ def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) 
     return _Planned(path, folder, recipe)
 
 
-def _train(planned: Sequence[_Planned], data: Path) -> None:
+def _train(planned: Sequence[_Planned], data: Path) -> bool:
+    # Whether this process is the one that reports: the others of runs on several devices only train, side by side.
     todo = [(each, each.recipe) for each in planned if each.recipe is not None]
     todo.sort(key=lambda each: bool(each[1].member_runs()))
     _check_all(todo, data)
     for number, (each, recipe) in enumerate(todo, start=1):
         if process_rank() == 0:
             print(f"{recipe.name}, {number} of {len(todo)}", file=sys.stderr, flush=True)
+        elif recipe.member_runs():  # nothing to train, and the first process may still be writing its members
+            continue
         run_recipe(recipe, data, each.folder.path, resume=each.folder.begun)
+    return process_rank() == 0
 
 
 def _check_all(todo: Sequence[tuple[_Planned, Recipe]], data: Path) -> None:
