@@ -122,3 +122,14 @@ def test_train_export_and_use(mien, astronaut, shared, tmp_path):
     assert re.fullmatch(r"\d+\.\d\d", row[-1])  # no value loses a digit, and no column its name
     assert (head[-3:], "…" in out) == (["size", "work", "ms"], False)
     assert (tmp_path / "compared" / "comparison.png").is_file()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_head_of_two_labels_keeps_its_figures(capsys):
+    from mien.cli.train import print_scores
+    from mien.evaluation.metrics import Estimate
+    from mien.experiments.finishing import Score
+
+    metrics = ("accuracy", "balanced_accuracy", "macro_f1", "ece")  # and no top 3, which says nothing of two
+    print_scores([Score("test", "moods", "label", 9, name, Estimate(0.5, 0.25, 0.75)) for name in metrics])
+    assert {"macro", "F1", "ECE"} <= set(capsys.readouterr().out.replace(",", " ").split())

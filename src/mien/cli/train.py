@@ -159,8 +159,9 @@ def print_scores(scores: list["Score"]) -> None:
         table.add_column(heading, justify="right" if heading == "n" else "left")
     for (role, head), found in rows.items():
         by_name = {score.metric: score.estimate for score in found}
-        shown = next(names for names in HEADLINES.values() if by_name.keys() >= set(names))
+        # A head of two or three labels has no top 3.
+        shown = next(names for names in HEADLINES.values() if by_name.keys() >= {*names} - {"top3_accuracy"})
         words = [f"{plain_name(shown[0])} {with_interval(by_name[shown[0]], shown[0])}"]
-        words += [f"{plain_name(name)} {number(name, by_name[name])}" for name in shown[1:]]
+        words += [f"{plain_name(name)} {number(name, by_name[name])}" for name in shown[1:] if name in by_name]
         table.add_row(role, head, found[0].truth, str(found[0].n), ", ".join(words))
     Console().print(table)
