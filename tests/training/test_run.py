@@ -201,7 +201,7 @@ def test_a_resumed_run_keeps_its_precision_and_adds_up_its_time(tmp_path, small_
     monkeypatch.setattr("mien.training.precision.bf16_gain", lambda: 0.5)  # as if the machine were another one
     facts = json.loads(train(recipe, *halves, folder.path, resume=True).facts.read_text())
     assert facts["precision"] == "bf16"
-    assert 5000 < facts["seconds"] < 6000
+    assert 5000 <= facts["seconds"] < 6000  # rounded
 
 
 def test_what_is_kept_beside_checkpoints_may_be_missing_and_not_damaged(tmp_path, small_recipe, halves):
