@@ -77,7 +77,7 @@ def save_picture(picture: "Image.Image", path: Path, *, overwrite: bool = True, 
     with written_whole(path, overwrite=overwrite) as temporary:
         content = io.BytesIO()  # into a file, Pillow writes JPEG by itself and takes no notice where the disk is full
         picture.save(content, kind, quality=quality)
-        temporary.write_bytes(content.getbuffer())
+        temporary.write_bytes(content.getvalue())
 
 
 def check_writable(path: Path) -> None:
