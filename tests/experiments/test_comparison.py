@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,14 @@ def test_runs_of_one_recipe_are_told_apart(runs, names):
 def test_the_plot_says_which_head_where_they_differ():
     (axes,) = comparison_figure([row("a"), row("b", "raf6", "multi", "tuned_macro_f1")]).axes
     assert [text.get_text() for text in axes.texts] == ["a (fer7, test)", "b (raf6, test)"]
+
+
+def test_milliseconds_are_plain_numbers():
+    figure = comparison_figure([replace(row("a"), latency_ms=0.014), replace(row("b"), latency_ms=0.04)])
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    labels = [text.get_text() for which in (False, True) for text in axes.get_xticklabels(minor=which)]
+    assert {"0.02", "0.04"} <= set(labels)
 
 
 def test_scores_of_validation_and_test_are_told_apart(tmp_path, table, recipe_file):

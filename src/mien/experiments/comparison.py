@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from mien.errors import MienError, RecipeError, UsageError, WeightsError
 from mien.evaluation.metrics import Estimate
@@ -164,6 +165,8 @@ def comparison_figure(rows: Sequence[Compared]) -> Figure:
         place = (8, -12 if number % 2 else 6)  # seeds of one recipe lie beside each other
         axes.annotate(label, (row.latency_ms, estimate.value), xytext=place, textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(_Plain())
+    axes.xaxis.set_minor_formatter(_Plain())
     axes.set_xlabel("milliseconds a face, one CPU thread")
     axes.set_ylabel(f"{' or '.join(sorted({SHOWN[row.task][0] for row in rows}))}, with 95 % interval")
     axes.set_title("upper left is better; the area is the number of parameters", fontsize=10)
@@ -177,6 +180,12 @@ def told_apart(rows: Sequence[Compared]) -> list[str]:
     names = [(row.name, f"{row.name} in {row.run.name}", f"{row.name} in {row.run}") for row in rows]
     times = Counter(name for each in names for name in each)
     return [next((name for name in each if times[name] == 1), each[-1]) for each in names]
+
+
+class _Plain(LogFormatter):
+    # Labels the ticks that matplotlib would, as 0.03 and not as 3 times a power of ten.
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 @dataclass(frozen=True)
