@@ -102,7 +102,8 @@ def test_a_run_of_another_recipe_is_told_at_once_with_what_differs(tmp_path, tab
     write_recipe(read_recipe(path), run / "recipe.toml")
     (run / "best.safetensors").touch()
     with pytest.raises(
-        RecipeError, match=r"one holds a run of another recipe \(loop\.epochs = 2 .*3 here\); choose another --runs, or"
+        RecipeError,
+        match=r"one: was started with another recipe \(loop\.epochs = 2 .*3 here\); choose another --runs",
     ):
         compare([path], table if with_data else None, runs=tmp_path / "runs", changes=["loop.epochs=3"])
 

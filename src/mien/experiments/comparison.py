@@ -24,7 +24,7 @@ from mien.provenance import facts
 from mien.training.lesson import Lesson
 from mien.training.networks.building import load_network
 from mien.training.recipe import Recipe
-from mien.training.recipe_files import difference, read_recipe
+from mien.training.recipe_files import check_same_recipe, read_recipe
 from mien.training.run import process_rank
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import known_pictures
@@ -207,12 +207,7 @@ def _planned(path: Path, data: Path | None, runs: Path, changes: Sequence[str]) 
     recipe = read_recipe(path, changes)
     folder = RunFolder(runs / recipe.name)
     if folder.begun and folder.recipe.is_file():
-        there = read_recipe(folder.recipe)
-        if there != recipe:
-            raise RecipeError(
-                f"{path}: {folder.path} holds a run of another recipe ({difference(there, recipe)}); choose another "
-                "--runs, or another name for this one"
-            )
+        check_same_recipe(folder.recipe, recipe, remedy=f"choose another --runs, or another name in {path}")
     if folder.weights.is_file() and folder.scores.is_file():
         return _Planned(path, _checked(folder, data))
     if data is None:

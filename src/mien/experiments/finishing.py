@@ -29,7 +29,7 @@ from mien.inference.session import Session
 from mien.provenance import facts
 from mien.training.curves import read_curves
 from mien.training.run_folder import RunFolder
-from mien.training.run_pictures import check_pictures, digests_of, keep_pictures, known_pictures
+from mien.training.run_pictures import SAME_TABLE, check_pictures, digests_of, keep_pictures, known_pictures
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,7 @@ def finish_run(
     """
     tested = digests_of({role: samples for role, samples in roles.items() if role == "test"})
     if not tested and "test" in known_pictures(folder):
-        raise RecipeError(
-            f"{folder.path}: was scored on pictures for test, of which there are none here; go on with the same table, "
-            "or choose another --output"
-        )
+        raise RecipeError(f"{folder.path}: was scored on pictures for test, of which there are none here; {SAME_TABLE}")
     check_pictures(folder, tested)
     console = Console(stderr=True)
     with console.status("exporting the model"):

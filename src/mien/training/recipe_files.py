@@ -58,6 +58,22 @@ def difference(there: Recipe, here: Recipe) -> str:
     return f"{'.'.join(path)} = {before!r} there, {now!r} here"
 
 
+def check_same_recipe(started: Path, recipe: Recipe, *, remedy: str) -> None:
+    """Make sure that a run was started with a recipe.
+
+    Args:
+        started: the recipe in its folder.
+        recipe: the one here.
+        remedy: what to do where it was another.
+
+    Raises:
+        RecipeError: it was another; says in what they differ.
+    """
+    there = read_recipe(started)
+    if there != recipe:
+        raise RecipeError(f"{started.parent}: was started with another recipe ({difference(there, recipe)}); {remedy}")
+
+
 def _content(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ from mien.training.memory import keep_freed_memory
 from mien.training.networks.building import build_network
 from mien.training.precision import on_gpu
 from mien.training.recipe import Recipe
-from mien.training.recipe_files import difference, read_recipe, write_recipe
+from mien.training.recipe_files import check_same_recipe, read_recipe, write_recipe
 from mien.training.run_folder import RunFolder
 from mien.training.run_pictures import PICTURES, check_pictures, digests_of, keep_pictures
 from mien.training.so_far import SoFar, SoFarWriter, read_so_far
@@ -141,12 +141,7 @@ def _prepare(folder: RunFolder, recipe: Recipe, *, resume: bool) -> Path | None:
     if folder.begun and not resume:
         raise OutputError(f"{folder.path}: holds a run already; go on with --resume, or choose another --output")
     if folder.begun and folder.recipe.exists():
-        started = read_recipe(folder.recipe)
-        if started != recipe:
-            raise RecipeError(
-                f"{folder.path}: was started with another recipe ({difference(started, recipe)}); "
-                "go on with the same one, or choose another --output"
-            )
+        check_same_recipe(folder.recipe, recipe, remedy="go on with the same one, or choose another --output")
         return checkpoint
     if resume:
         print(f"{folder.path}: nothing to go on from, begins anew", file=sys.stderr)

@@ -13,6 +13,8 @@ from mien.training.run_folder import RunFolder
 PICTURES = "pictures"
 """Key of run.json, of checkpoints and of what teachers said: `Samples.digest_of_names` of the pictures."""
 
+SAME_TABLE = "go on with the same table, or choose another --output"
+
 
 def digests_of(roles: Mapping[str, Samples]) -> dict[str, str]:
     """Return `Samples.digest_of_names` of pictures, by what they are for."""
@@ -34,9 +36,6 @@ def keep_pictures(folder: RunFolder, pictures: Mapping[str, str]) -> None:
     with written_whole(folder.facts) as temporary:
         content = facts | {PICTURES: facts.get(PICTURES, {}) | pictures}
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-SAME_TABLE = "go on with the same table, or choose another --output"
 
 
 def check_pictures(folder: RunFolder, pictures: Mapping[str, str], *, remedy: str = SAME_TABLE) -> None:
