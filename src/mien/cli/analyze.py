@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.numbers import finite
+from mien.cli.options import DetectorOption, LabelsOption, ModelOption
 from mien.errors import UsageError
 from mien.inference.weights import DEFAULT_MODEL
 
@@ -22,27 +23,9 @@ def analyze(
     annotate: Annotated[
         Path | None, typer.Option("--annotate", "-a", help="Write copies with boxes and labels into this folder.")
     ] = None,
-    detector: Annotated[
-        str,
-        typer.Option(
-            "--detector",
-            "-d",
-            help="[b]yunet[/] (best; once: mien models pull yunet), [b]haar[/] (built in), "
-            "[b]auto[/] (yunet where pulled, else haar).",
-        ),
-    ] = "auto",
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = DEFAULT_MODEL,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            "-l",
-            help="[b]fer7[/] (seven emotions, the default), [b]ferplus8[/] (with contempt) or "
-            "[b]multilabel8[/] (several a face).",
-        ),
-    ] = None,
+    detector: DetectorOption = "auto",
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
     min_confidence: Annotated[
         float,
         typer.Option(min=0, max=1, help="Leave out faces whose most probable emotion is less probable than this."),

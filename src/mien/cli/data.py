@@ -9,6 +9,7 @@ from rich.table import Table as Grid
 
 from mien.cli import data_tables
 from mien.cli.data_output import check_table_name, print_findings, print_problems, print_table
+from mien.cli.options import OverwriteOption, TableArgument, TableOutputOption
 from mien.cli.progress import track
 from mien.console import Console
 
@@ -20,8 +21,6 @@ app = typer.Typer(
     help="Read datasets of faces in any layout, check them, split and merge them.\n\n"
     "Start with: mien data prepare FOLDER --layout folders --output faces.parquet",
 )
-
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output where it exists.")]
 
 
 @app.command()
@@ -39,7 +38,7 @@ def layouts() -> None:
 def prepare(
     source: Annotated[Path, typer.Argument(help="The file or folder that holds the dataset, or a hub name.")],
     layout: Annotated[str, typer.Option("--layout", "-l", help="How it lies on disk; `mien data layouts` lists them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The Parquet table to make.")],
+    output: TableOutputOption,
     other: Annotated[
         Path | None, typer.Option(help="The second part: fer2013new.csv for ferplus, other things for face-or-other.")
     ] = None,
@@ -120,7 +119,7 @@ def prepare(
 
 @app.command()
 def info(
-    table: Annotated[Path, typer.Argument(help="A table made by `mien data prepare`, or FER-2013's Parquet file.")],
+    table: TableArgument,
     report: Annotated[Path | None, typer.Option(help="Write the findings, with pictures, to this HTML file.")] = None,
     checks: Annotated[bool, typer.Option(help="Look at every picture: duplicates, leakage, blanks.")] = True,
     overwrite: OverwriteOption = False,
@@ -143,7 +142,7 @@ def info(
 
 @app.command()
 def show(
-    table: Annotated[Path, typer.Argument(help="A table made by `mien data prepare`.")],
+    table: TableArgument,
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to make: .png, .jpg or .webp.")],
     label: Annotated[str | None, typer.Option(help="Only this class, on a sheet of its own.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this split.")] = None,

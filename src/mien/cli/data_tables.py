@@ -7,18 +7,17 @@ import typer
 from rich.markup import escape
 
 from mien.cli.data_output import check_table_name, print_problems, print_table
+from mien.cli.options import OverwriteOption, TableOutputOption
 from mien.cli.progress import track
 from mien.console import Console
 from mien.errors import unknown_name
-
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output where it exists.")]
 
 TOGETHER = ("picture", "subject", "duplicates")
 
 
 def split(
     table: Annotated[Path, typer.Argument(help="The table to split; splits that it has are merged first.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table to make.")],
+    output: TableOutputOption,
     shares: Annotated[str, typer.Option(help="Training/validation/test, in per cent.")] = "80/10/10",
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same splits.")] = 0,
     together: Annotated[
@@ -57,7 +56,7 @@ def split(
 
 def merge(
     tables: Annotated[list[Path], typer.Argument(help="The tables to merge, in this order.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table to make.")],
+    output: TableOutputOption,
     labels: Annotated[
         str | None, typer.Option(help="Label set of the result, such as fer7; rows with another label are left out.")
     ] = None,

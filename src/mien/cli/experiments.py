@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mien.cli.train import DataOption, RecipeArgument, SetOption, interruption_in_words, need_training
+from mien.cli.options import DataOption, RecipeArgument, SetOption
+from mien.cli.train import interruption_in_words, need_training
 from mien.errors import import_extra
 
 if TYPE_CHECKING:

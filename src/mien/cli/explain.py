@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.options import DetectorOrWholeOption, LabelsOption, ModelOption
 from mien.inference.weights import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -32,16 +33,9 @@ def explain(
     label: Annotated[
         str | None, typer.Option(help="Explain this emotion instead of the most probable one, such as anger.")
     ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = DEFAULT_MODEL,
-    labels: Annotated[str | None, typer.Option("--labels", "-l", help="The head that answers, such as fer7.")] = None,
-    detector: Annotated[
-        str,
-        typer.Option(
-            "--detector", "-d", help="yunet, haar or auto as in `mien analyze`, or whole: the picture is one face."
-        ),
-    ] = "auto",
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
+    detector: DetectorOrWholeOption = "auto",
     run: Annotated[
         Path | None, typer.Option(help="Folder of the training run that the model was exported from, for grad-cam.")
     ] = None,

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.cli.options import ModelArgument
+
 app = typer.Typer(
     help="The weight files: list them, read their cards, pull those that do not ship with mien.", no_args_is_help=True
 )
@@ -36,7 +38,7 @@ def list_models() -> None:
 
 @app.command("show")
 def show_model(
-    name: Annotated[str, typer.Argument(help="A name from `mien models list`, or the path of an .onnx file.")],
+    name: ModelArgument,
     every: Annotated[bool, typer.Option("--all", help="Print all figures of the card, some hundreds.")] = False,
 ) -> None:
     """Print what a weight file says about itself: heads, crop, data, use, limits, licence, checksum, figures.

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from mien.cli.numbers import finite
+from mien.cli.options import DetectorOrWholeOption, LabelsOption, ModelOption
 from mien.errors import OutputError, UsageError, import_extra
 from mien.inference.weights import DEFAULT_MODEL
 from mien.web import permissions
@@ -29,20 +30,9 @@ def serve(
         str, typer.Option("--host", help="The address to listen at; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes any free one.")] = 8000,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = DEFAULT_MODEL,
-    detector: Annotated[
-        str,
-        typer.Option(
-            "--detector",
-            "-d",
-            help="[b]auto[/], [b]yunet[/] or [b]haar[/] as in `mien analyze`, or [b]whole[/]: a picture is one face.",
-        ),
-    ] = "auto",
-    labels: Annotated[
-        str | None, typer.Option("--labels", "-l", help="The head that answers, such as [b]fer7[/] or [b]ferplus8[/].")
-    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    detector: DetectorOrWholeOption = "auto",
+    labels: LabelsOption = None,
     api_key_file: Annotated[
         Path | None,
         typer.Option(help="A file with the key that requests must carry; or set MIEN_API_KEY. Without: no key."),

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.options import DataOption, RecipeArgument, SetOption
 from mien.errors import UsageError, import_extra
 
 if TYPE_CHECKING:
     from mien.experiments.finishing import Score
-
-RecipeArgument = Annotated[Path, typer.Argument(help="A recipe, such as recipes/mien-compact.toml.")]
-DataOption = Annotated[
-    Path, typer.Option("--data", help="The pictures: a table made by `mien data prepare`, or FER-2013's Parquet file.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe, such as loop.epochs=3."),
-]
 
 
 def train(

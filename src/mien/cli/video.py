@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.numbers import finite
+from mien.cli.options import DetectorOption, LabelsOption, ModelOption
 from mien.errors import UsageError
 from mien.inference.weights import DEFAULT_MODEL
 
@@ -63,27 +64,9 @@ def video(
     rate: Annotated[
         float, typer.Option(min=0.001, help="Frames a second of a folder of pictures.", metavar="RATE")
     ] = 25.0,
-    detector: Annotated[
-        str,
-        typer.Option(
-            "--detector",
-            "-d",
-            help="[b]yunet[/] (best; once: mien models pull yunet), [b]haar[/] (built in), "
-            "[b]auto[/] (yunet where pulled, else haar).",
-        ),
-    ] = "auto",
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A name from `mien models list`, or the path of an .onnx file.")
-    ] = DEFAULT_MODEL,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels",
-            "-l",
-            help="[b]fer7[/] (seven emotions, the default), [b]ferplus8[/] (with contempt) or "
-            "[b]multilabel8[/] (several a face).",
-        ),
-    ] = None,
+    detector: DetectorOption = "auto",
+    model: ModelOption = DEFAULT_MODEL,
+    labels: LabelsOption = None,
     max_megapixels: Annotated[float, typer.Option(min=0.001, max=1e6, help="Refuse larger frames.")] = 100.0,
 ) -> None:
     """Say what the faces in films show, over time.
