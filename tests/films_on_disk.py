@@ -91,6 +91,18 @@ def trimmed(path: Path, target: Path, seconds: float) -> Path:
     return target
 
 
+def two_shots(astronaut_pixels: np.ndarray, *, count: int = 24) -> list[np.ndarray]:
+    """A smiling face, and from the middle on, in the same place, its mirror image before another background."""
+    face = astronaut_pixels[20:240, 120:340]
+    tiles = np.random.default_rng(0)
+    shots = [
+        np.kron(tiles.integers(0, 2, (240 // side, 420 // side, 1), np.uint8), np.full((side, side, 3), 140, np.uint8))
+        for side in (30, 12)
+    ]
+    shots[0][10:230, 90:310], shots[1][10:230, 90:310] = face, face[:, ::-1]
+    return [shots[number >= count // 2] for number in range(count)]
+
+
 def wandering_face(astronaut_pixels: np.ndarray, *, count: int = 50, hidden: range = range(20, 30)) -> list[np.ndarray]:
     """A smiling face that wanders to the right by three pixels a frame, and is hidden for a while."""
     face = astronaut_pixels[20:240, 120:340]

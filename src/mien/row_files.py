@@ -16,7 +16,7 @@ GROUP_ROWS = 2048
 
 _TYPES = (
     dict.fromkeys(("source", "model", "label", "top", "present", "emotion"), "string")
-    | dict.fromkeys(("frame", "face", "width", "height", "track_id"), "int32")
+    | dict.fromkeys(("frame", "shot", "face", "width", "height", "track_id"), "int32")
     | dict.fromkeys(("unsure", "label_unsure"), "bool")
 )
 """Of Parquet's columns; all others are float64."""

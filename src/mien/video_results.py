@@ -107,6 +107,7 @@ class FrameResult:
         height: of the upright frame, in pixels.
         model: name of the model that scored the faces.
         source: the path or address of the film, where there is one.
+        shot: number of the shot, 0-based: another one begins where the film is cut.
         events: those that are known to be over since the frame before.
         pixels: (height, width, 3) uint8 RGB, where they were asked for.
     """
@@ -119,6 +120,7 @@ class FrameResult:
     model: str
     source: str | None = None
     events: tuple[Event, ...] = ()
+    shot: int = 0
     pixels: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[TrackedFace]:
@@ -133,6 +135,7 @@ class FrameResult:
             "source": self.source,
             "frame": self.index,
             "time_s": self.time_s,
+            "shot": self.shot,
             "width": self.width,
             "height": self.height,
             "model": self.model,
@@ -151,20 +154,22 @@ class FrameResult:
             height=content["height"],
             model=content["model"],
             source=content["source"],
+            shot=content["shot"],
             events=tuple(map(Event.from_dict, content["events"])),
         )
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one flat row a face, for tables; a frame without a face gives one row with empty face columns.
 
-        Columns: source, frame, time_s, width, height, model, track_id, x1, y1, x2, y2, score, face_probability, label,
-        label_confidence, label_unsure, top, confidence, unsure, present (these four raw), then where there is a face
-        ``p_<label>`` (raw) and ``smoothed_<label>`` for each emotion.
+        Columns: source, frame, time_s, shot, width, height, model, track_id, x1, y1, x2, y2, score, face_probability,
+        label, label_confidence, label_unsure, top, confidence, unsure, present (these four raw), then where there is a
+        face ``p_<label>`` (raw) and ``smoothed_<label>`` for each emotion.
         """
         frame = {
             "source": self.source,
             "frame": self.index,
             "time_s": self.time_s,
+            "shot": self.shot,
             "width": self.width,
             "height": self.height,
             "model": self.model,
@@ -182,7 +187,7 @@ class FrameResult:
         ]
 
 
-_FRAME_COLUMNS = ("source", "frame", "time_s", "width", "height", "model")
+_FRAME_COLUMNS = ("source", "frame", "time_s", "shot", "width", "height", "model")
 _LABEL_COLUMNS = ("label", "label_confidence", "label_unsure")
 _FACE_COLUMNS = ("track_id", *BOX_COLUMNS, *_LABEL_COLUMNS, *ANSWER_COLUMNS)
 

@@ -17,7 +17,7 @@ def result(index, *people, events=()):
         )
         for track, label, anger in people
     )
-    return FrameResult(index, index / 10, faces, 10, 10, "m", events=events)
+    return FrameResult(index, index / 10, faces, 10, 10, "m", events=events, shot=index // 3)
 
 
 def test_people_and_their_changes():
@@ -32,7 +32,7 @@ def test_people_and_their_changes():
     for row in rows:
         summary.add(row)
     assert (summary.frames, summary.frames_with_faces, summary.faces) == (5, 4, 5)
-    assert (summary.first_s, summary.last_s) == (0, 0.4)
+    assert (summary.first_s, summary.last_s, summary.shots) == (0, 0.4, 2)
     first, second = summary.longest(5)
     assert (first.track_id, first.frames, first.label_changes, first.raw_changes, first.events) == (1, 4, 1, 3, 1)
     assert (first.first_s, first.last_s) == (0, 0.4)

@@ -61,6 +61,9 @@ def video(
     max_gap: Annotated[
         float, typer.Option(min=0, help="A face that comes back within so many seconds is the same person.")
     ] = 1.0,
+    cuts: Annotated[
+        bool, typer.Option(help="Give all faces new numbers where the film is cut; --no-cuts for films of one shot.")
+    ] = True,
     rate: Annotated[
         float, typer.Option(min=0.001, help="Frames a second of a folder of pictures.", metavar="RATE")
     ] = 25.0,
@@ -84,7 +87,9 @@ def video(
     from mien.inference.video.frames import Part
 
     part = Part(_seconds(start, "--start"), _seconds(end, "--end"), every)
-    settings = VideoSettings(detect_every=detect_every, smoothing_s=smoothing, hold_s=hold, max_gap_s=max_gap)
+    settings = VideoSettings(
+        detect_every=detect_every, smoothing_s=smoothing, hold_s=hold, max_gap_s=max_gap, cuts=cuts
+    )
     max_pixels = int(finite("--max-megapixels", max_megapixels, 1e6))
     names = find_films(films, but=annotate)
     outputs = Outputs(output, events, annotate, plot)

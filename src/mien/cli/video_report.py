@@ -64,8 +64,9 @@ def _emotions(person: Person) -> str:
 
 def _line(summary: Summary) -> str:
     people = len(summary.people)
+    shots = f" in {summary.shots} shots" if summary.shots > 1 else ""
     return (
-        f"{summary.frames} frames from {clock(summary.first_s)} to {clock(summary.last_s)}, "
+        f"{summary.frames} frames from {clock(summary.first_s)} to {clock(summary.last_s)}{shots}, "
         f"{summary.frames - summary.frames_with_faces} without a face, {people} {'person' if people == 1 else 'people'}"
     )
 

@@ -70,7 +70,7 @@ class FilmJournal(Journal):
         OutputError: it cannot be read or written.
     """
 
-    VERSION = 3
+    VERSION = 4
     COMMAND = "mien video"
     path: Path
 

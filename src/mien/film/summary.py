@@ -50,13 +50,14 @@ class Summary:
         frames: how many.
         frames_with_faces: how many of them.
         faces: how many in all of them.
+        shots: how many.
         first_s: time of the first frame, in seconds.
         last_s: time of the last frame.
         people: by track id.
     """
 
     def __init__(self) -> None:
-        self.frames = self.frames_with_faces = self.faces = 0
+        self.frames = self.frames_with_faces = self.faces = self.shots = 0
         self.first_s = self.last_s = 0.0
         self.people: dict[int, Person] = {}
 
@@ -65,6 +66,7 @@ class Summary:
         if self.frames == 0:
             self.first_s = result.time_s
         self.last_s = result.time_s
+        self.shots = result.shot + 1
         self.frames += 1
         self.frames_with_faces += bool(result.faces)
         self.faces += len(result)

@@ -51,6 +51,7 @@ FRAME: dict[str, Any] = {
     "source": "talk.mp4",
     "frame": 57,
     "time_s": 2.28,
+    "shot": 0,
     "width": 640,
     "height": 360,
     "model": "mien-base",

@@ -6,7 +6,7 @@ import pytest
 import mien
 from mien.inference.video.analyzer import VideoAnalyzer, VideoSettings
 from mien.results import Box, Face
-from tests.films_on_disk import wandering_face
+from tests.films_on_disk import two_shots, wandering_face
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,32 @@ def test_frames_far_apart_lose_no_face(analyzer, film, gap_s):
     assert {face.track_id for result in results[:5] for face in result} == {1}
 
 
+def test_where_the_film_is_cut_faces_get_new_numbers_at_once(analyzer, astronaut_pixels):
+    film = [(picture, number / 25) for number, picture in enumerate(two_shots(astronaut_pixels))]
+    results, events = analyze(VideoAnalyzer(analyzer), film, 5)
+    assert [result.shot for result in results] == [0] * 12 + [1] * 12
+    assert [[face.track_id for face in result] for result in results] == [[1]] * 12 + [[2]] * 12
+    (first,) = results[12]
+    assert np.allclose(first.smoothed.probabilities, first.emotions.probabilities)  # nothing of whoever was there
+    assert [(event.track_id, event.onset_s, event.offset_s) for event in events] == [(1, 0, 0.44), (2, 0.48, 0.92)]
+    one_shot, _ = analyze(VideoAnalyzer(analyzer, VideoSettings(cuts=False)), film, 5)
+    assert {(result.shot, face.track_id) for result in one_shot for face in result} == {(0, 1)}
+
+
+def test_a_shot_is_seen_to_begin_where_a_replayed_beginning_ends(analyzer, astronaut_pixels):
+    film = [(picture, number / 25) for number, picture in enumerate(two_shots(astronaut_pixels))]
+    expected, _ = analyze(VideoAnalyzer(analyzer), film, 24)
+    for known in (11, 12, 13):
+        video = VideoAnalyzer(analyzer)
+        for result in expected[: known - 1]:
+            video.replay(result)
+        video.replay(expected[known - 1], film[known - 1][0])
+        rest = video.step(film[known:])
+        assert [(result.shot, [face.track_id for face in result]) for result in rest] == [
+            (result.shot, [face.track_id for face in result]) for result in expected[known:]
+        ]
+
+
 def test_where_a_track_has_ended_the_whole_frame_is_searched(analyzer, film):
     settings = VideoSettings(detect_every=1000, max_gap_s=0.1)
     pictures = [film[0][0], film[20][0], film[20][0], film[40][0]]  # hidden in the second and third
@@ -92,7 +118,8 @@ def test_a_replayed_beginning_of_frames_far_apart_changes_nothing(analyzer, film
     assert len({face.track_id for result in expected for face in result}) > 1
     for cut in range(1, 30):
         video = VideoAnalyzer(analyzer)
-        results = [video.replay(known) for known in expected[:cut]] + video.step(sparse[cut:])
+        results = [video.replay(known, pixels) for known, (pixels, _) in zip(expected[:cut], sparse, strict=False)]
+        results += video.step(sparse[cut:])
         assert [[(face.track_id, face.label, face.face.box) for face in result] for result in results] == [
             [(face.track_id, face.label, face.face.box) for face in result] for result in expected
         ]

@@ -7,7 +7,7 @@ from mien.inference.video import film as film_module
 from mien.inference.video.analyzer import VideoAnalyzer
 from mien.inference.video.film import follow_film
 from mien.inference.video.frames import Frame, Part, open_film
-from tests.films_on_disk import gray_steps, wandering_face, write_film
+from tests.films_on_disk import gray_steps, two_shots, wandering_face, write_film
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,13 @@ def follow(analyzer, path, part=None, **options):
 
 def plain(results):
     return [
-        (result.index, result.time_s, [(face.track_id, face.label, face.face.box) for face in result], result.events)
+        (
+            result.index,
+            result.time_s,
+            result.shot,
+            [(face.track_id, face.label, face.face.box) for face in result],
+            result.events,
+        )
         for result in results
     ]
 
@@ -56,6 +62,15 @@ def test_an_interrupted_run_is_gone_on_with(analyzer, path, whole, cut, pixels):
     results = list(follow(analyzer, path, known=known, pixels=pixels))
     assert plain(results) == plain(whole)
     assert all((result.pixels is not None) == pixels for result in results)
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_a_run_that_was_interrupted_at_a_cut_is_gone_on_with(analyzer, astronaut_pixels, tmp_path, pixels):
+    path = write_film(tmp_path / "cut.mp4", two_shots(astronaut_pixels))
+    whole = list(follow(analyzer, path))
+    assert [result.shot for result in whole] == [0] * 12 + [1] * 12
+    for known in (1, 11, 12, 13):
+        assert plain(follow(analyzer, path, known=whole[:known], pixels=pixels)) == plain(whole)
 
 
 def test_known_frames_cost_nothing(analyzer, path, whole, monkeypatch):

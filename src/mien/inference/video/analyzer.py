@@ -12,6 +12,7 @@ from mien.errors import UsageError
 from mien.inference.analyzer import Analyzer, Scores
 from mien.inference.crops import crop_faces
 from mien.inference.video.events import History
+from mien.inference.video.shots import Shots
 from mien.inference.video.tracks import SOON_S, Tracker
 from mien.inference.video.windows import WINDOW_SIDE, look_again
 from mien.results import Emotions, Face
@@ -31,6 +32,7 @@ class VideoSettings:
         smoothing_s: time constant of the smoothing of the probabilities, in seconds; 0 does not smooth.
         hold_s: another emotion becomes the label after it has been on top for this long, in seconds.
         max_gap_s: a face that is missed and comes back within this time keeps its track, in seconds.
+        cuts: whether all tracks end where the film is cut; a film of one shot needs no looking for cuts.
 
     Raises:
         UsageError: a value is out of range.
@@ -40,6 +42,7 @@ class VideoSettings:
     smoothing_s: float = 0.3
     hold_s: float = 0.3
     max_gap_s: float = 1.0
+    cuts: bool = True
 
     def __post_init__(self) -> None:
         if self.detect_every < 1:
@@ -66,6 +69,7 @@ class VideoAnalyzer:
         self._analyzer = analyzer
         self._source = source
         self._tracker = Tracker(max_gap_s=self.settings.max_gap_s)
+        self._shots = Shots()
         self._histories: dict[int, History] = {}
         self._count = 0
         # A frame that is one crop has no place for windows.
@@ -110,26 +114,33 @@ class VideoAnalyzer:
                     height=picture.shape[0],
                     model=self._analyzer.card.name,
                     source=self._source,
+                    shot=seen.shot,
                     events=events,
                     pixels=picture if pixels else None,
                 )
             )
         return results
 
-    def replay(self, known: FrameResult) -> FrameResult:
+    def replay(self, known: FrameResult, pixels: NDArray[np.uint8] | None = None) -> FrameResult:
         """Take in the result of a frame that was analysed before, instead of analysing it again.
 
         After all frames up to some moment have been replayed, `step` goes on as if there had been no interruption.
+
+        Args:
+            known: the result.
+            pixels: (height, width, 3) uint8 RGB of the frame; without those of the last one it cannot be seen whether
+                the film is cut right after it.
 
         Returns:
             The same result.
         """
         self._count += 1
-        over = [track.id for track in self._tracker.predict(known.time_s)]
+        cut = self._shots.go_on(known.shot, known.time_s, pixels if self.settings.cuts else None)
+        over = [track.id for track in self._tracker.predict(known.time_s, cut=cut)]
         faces = [found.face for found in known]
         ids = self._tracker.place(faces, [found.track_id for found in known])
         scores = [Scores(np.array(found.emotions.probabilities), found.face_probability) for found in known]
-        tracked, events = self._remember(_Seen(faces, ids, over, self._tracker.now_s), scores)
+        tracked, events = self._remember(_Seen(faces, ids, over, self._tracker.now_s, known.shot), scores)
         return replace(known, faces=tracked, events=events)
 
     def finish(self) -> list[Event]:
@@ -142,18 +153,19 @@ class VideoAnalyzer:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         # Tracks that moved on without their histories would end where there is no history to end.
-        tracker, count = self._tracker.copy(), self._count
+        tracker, shots, count = self._tracker.copy(), self._shots.copy(), self._count
         try:
             yield
         except BaseException:
-            self._tracker, self._count = tracker, count
+            self._tracker, self._shots, self._count = tracker, shots, count
             raise
 
     def _follow(self, picture: NDArray[np.uint8], time_s: float) -> "_Seen":
         everywhere = self._count % self._detect_every == 0
         self._count += 1
-        over = [track.id for track in self._tracker.predict(time_s)]
-        # Who was lost a moment ago may be elsewhere by now.
+        cut = self.settings.cuts and self._shots.see(picture, time_s)
+        over = [track.id for track in self._tracker.predict(time_s, cut=cut)]
+        # Who was lost a moment ago may be elsewhere by now, and in another shot is somebody else.
         everywhere = everywhere or bool(over) or self._tracker.passed_s > SOON_S
         expected = [track.motion.box for track in self._tracker.tracks]
         # While a face is hidden, what is expected of one that came nearer grows on: its window would fill the memory.
@@ -169,7 +181,13 @@ class VideoAnalyzer:
             faces, matches = [face for face, _ in matched], [number for _, number in matched]
         ids = self._tracker.place(faces, matches)
         order = sorted(range(len(faces)), key=ids.__getitem__)
-        return _Seen([faces[place] for place in order], [ids[place] for place in order], over, self._tracker.now_s)
+        return _Seen(
+            [faces[place] for place in order],
+            [ids[place] for place in order],
+            over,
+            self._tracker.now_s,
+            self._shots.number,
+        )
 
     def _remember(self, seen: "_Seen", scores: Sequence[Scores]) -> tuple[tuple[TrackedFace, ...], tuple[Event, ...]]:
         head = self._analyzer.head
@@ -201,8 +219,10 @@ class VideoAnalyzer:
 
 @dataclass(frozen=True)
 class _Seen:
-    # The faces of a frame in the order of their tracks, the tracks that ended before it, and when it is for the tracks.
+    # The faces of a frame in the order of their tracks, the tracks that ended before it, when it is for the tracks, and
+    # its shot.
     faces: list[Face]
     ids: list[int]
     over: list[int]
     now_s: float
+    shot: int

@@ -1,6 +1,6 @@
 """A film -> the results of its frames, one after the other, in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -71,33 +71,68 @@ def _results(
     pixels: bool,
     on_problem: Callable[[str], None],
 ) -> Iterator[FrameResult]:
-    before = iter(known)
-    after: tuple[int, float] | None = None
-    onwards = True
-    if not pixels:
-        for result in before:
-            onwards = onwards and (after is None or result.time_s > after[1])
-            after = result.index, result.time_s
-            yield video.replay(result)
-    if onwards:
-        frames = film.frames(part, after=after, on_problem=on_problem)
-    else:  # where the clock ran back, a time names no place: all is decoded again
-        known_to = -1 if after is None else after[0]
-        again = film.frames(part, after=None, on_problem=on_problem)
-        frames = (frame for frame in again if frame.index > known_to)
     if pixels:
-        # Frames without a result begin where the known results end; a frame that is missing now is missed.
-        for result in before:
-            frame = next((frame for frame in frames if frame.index >= result.index), None)
-            if frame is None:
-                return
-            if frame.index != result.index:
-                raise VideoError(f"{film.name}: frame {result.index} was there before and is missing now; start afresh")
-            yield replace(video.replay(result), pixels=frame.pixels)
+        frames = yield from _replayed_with_pixels(film, video, part, known, on_problem)
+    else:
+        frames = yield from _replayed(film, video, part, known, on_problem)
     for batch in _batches(frames, 1 if film.live else BATCH_FRAMES):
         results = video.step([(frame.pixels, frame.time_s) for frame in batch], pixels=pixels)
         for frame, result in zip(batch, results, strict=True):
             yield replace(result, index=frame.index)
+
+
+def _replayed(
+    film: Film,
+    video: VideoAnalyzer,
+    part: Part,
+    known: Iterable[FrameResult],
+    on_problem: Callable[[str], None],
+) -> Generator[FrameResult, None, Iterator[Frame]]:
+    # Yields the known results, and returns the frames that follow. The last known frame is decoded again: beside it
+    # shows whether the film is cut right after it.
+    last: FrameResult | None = None
+    after: tuple[int, float] | None = None
+    onwards = True
+    for result in known:
+        if last is not None:
+            after = last.index, last.time_s
+            onwards = onwards and result.time_s > last.time_s
+            yield video.replay(last)
+        last = result
+    if onwards:
+        frames = film.frames(part, after=after, on_problem=on_problem)
+    else:  # where the clock ran back, a time names no place: all is decoded again
+        again = film.frames(part, after=None, on_problem=on_problem)
+        frames = (frame for frame in again if last is None or frame.index >= last.index)
+    if last is None:
+        return frames
+    first = next(frames, None)
+    if first is None:
+        yield video.replay(last)
+        return frames
+    there = first.index == last.index  # it may be missing, where the film is damaged
+    yield video.replay(last, first.pixels if there else None)
+    return frames if there else chain([first], frames)
+
+
+def _replayed_with_pixels(
+    film: Film,
+    video: VideoAnalyzer,
+    part: Part,
+    known: Iterable[FrameResult],
+    on_problem: Callable[[str], None],
+) -> Generator[FrameResult, None, Iterator[Frame]]:
+    # The same with pixels. Frames without a result begin where the known results end; a frame that is missing now is
+    # missed.
+    frames = film.frames(part, after=None, on_problem=on_problem)
+    for result in known:
+        frame = next((frame for frame in frames if frame.index >= result.index), None)
+        if frame is None:
+            break
+        if frame.index != result.index:
+            raise VideoError(f"{film.name}: frame {result.index} was there before and is missing now; start afresh")
+        yield replace(video.replay(result, frame.pixels), pixels=frame.pixels)
+    return frames
 
 
 def _batches(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:

@@ -127,12 +127,13 @@ class Tracker:
         other.tracks = [track.copy() for track in self.tracks]
         return other
 
-    def predict(self, time_s: float) -> list[Track]:
+    def predict(self, time_s: float, *, cut: bool = False) -> list[Track]:
         """Move on to a frame; each track's ``motion.box`` is then where its face should be.
 
         Args:
             time_s: of the frame. A little earlier than the frame before counts as the same moment; earlier by more
                 than `max_gap_s` is another clock, such as that of a second film joined to the first: all tracks end.
+            cut: whether another shot begins with this frame: all tracks end, too.
 
         Returns:
             The tracks that are over: missed, and unseen for too long.
@@ -140,6 +141,9 @@ class Tracker:
         if self._time_s is None or time_s < self._time_s - self._max_gap_s:
             over = self.tracks
             self._time_s, self._previous_s = time_s, -np.inf
+        elif cut:
+            over = self.tracks
+            self._previous_s = -np.inf
         else:
             now_s = max(time_s, self._time_s)
             missed = [track for track in self.tracks if track.last_seen_s < self._previous_s]
@@ -160,7 +164,7 @@ class Tracker:
 
     @property
     def passed_s(self) -> float:
-        """The time from the frame before to this one; inf where there is none before it on this clock."""
+        """The time from the frame before to this one; inf where none is before it on its clock and in its shot."""
         return self.now_s - self._previous_s
 
     def match(self, faces: Sequence[Face]) -> list[int | None]:

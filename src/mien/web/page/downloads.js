@@ -17,7 +17,7 @@ const quoted = (value) => {
 export function toCsv(items, labels) {
   const timed = items.some((item) => item.time_s !== undefined);
   const columns = [
-    "source", ...(timed ? ["frame", "time_s"] : []), "width", "height", "model", timed ? "track_id" : "face",
+    "source", ...(timed ? ["frame", "time_s", "shot"] : []), "width", "height", "model", timed ? "track_id" : "face",
     "x1", "y1", "x2", "y2", "score", "face_probability", ...(timed ? ["label", "label_confidence", "label_unsure"] : []),
     "top", "confidence", "unsure", "present", ...labels.map((label) => `p_${label}`),
     ...(timed ? labels.map((label) => `smoothed_${label}`) : []),
