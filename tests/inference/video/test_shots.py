@@ -77,3 +77,5 @@ def test_known_shots_are_gone_on_with(photo, other):
     assert shots.see(other, 0.12)
     assert (shots.number, independent.number) == (2, 1)
     assert not independent.see(photo, 0.12)
+    assert not shots.go_on(2, 0.16, None)
+    assert not shots.see(photo, 0.2)  # what is known without its pixels cannot be compared

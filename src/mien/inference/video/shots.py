@@ -58,7 +58,7 @@ class Shots:
         outlines = outlines_of(picture)
         soon = self._time_s is not None and abs(time_s - self._time_s) <= COMPARED_S
         self._time_s = time_s
-        if float(outlines.std()) < DETAIL:
+        if outlines is None:
             return False
         cut = soon and self._outlines is not None and likeness(self._outlines, outlines) < LIKE
         self._outlines = outlines
@@ -78,18 +78,21 @@ class Shots:
         """
         cut = number != self.number
         self.number, self._time_s = number, time_s
-        if picture is not None:
-            outlines = outlines_of(picture)
-            if float(outlines.std()) >= DETAIL:
-                self._outlines = outlines
+        if picture is None:
+            self._outlines = None
+        elif (outlines := outlines_of(picture)) is not None:
+            self._outlines = outlines
         return cut
 
 
-def outlines_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a frame small, gray and evened out: (HEIGHT, WIDTH) float32, about 0, of about 1 where there is contrast.
+def outlines_of(picture: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Return a frame small, gray and evened out, to be compared.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
+
+    Returns:
+        (HEIGHT, WIDTH) float32, about 0, of about 1 where there is contrast; None of a frame that shows nothing.
     """
     # Each small pixel is the mean of some sixty-four of the frame: more would cost time and show nothing else.
     step = max(min(picture.shape[0] // (8 * HEIGHT), picture.shape[1] // (8 * WIDTH)), 1)
@@ -98,7 +101,8 @@ def outlines_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     small = cv2.resize(gray, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
     detail = small - cv2.GaussianBlur(small, (0, 0), AROUND)
     contrast = cv2.GaussianBlur(detail * detail, (0, 0), AROUND)
-    return np.asarray(detail / (np.sqrt(contrast) + FAINT), np.float32)
+    outlines = np.asarray(detail / (np.sqrt(contrast) + FAINT), np.float32)
+    return None if float(outlines.std()) < DETAIL else outlines
 
 
 def likeness(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
