@@ -74,6 +74,15 @@ def test_curves_faces_and_the_ribbon_of_events(tmp_path):
     assert np.flatnonzero(calm[ribbon]).max() > 0.95 * picture.shape[1]
 
 
+def test_cuts_are_dotted_lines(tmp_path):
+    whole = film([1])
+    cut = [replace(result, shot=int(result.index >= len(whole) // 4)) for result in whole]
+    pictures = draw(cut, tmp_path / "cut.png"), draw(whole, tmp_path / "whole.png")
+    lines = (pictures[0] != pictures[1]).any(axis=2)[: pictures[0].shape[0] * 3 // 4]
+    assert lines.any(axis=0).nonzero()[0] == pytest.approx(0.28 * lines.shape[1], abs=0.03 * lines.shape[1])
+    assert lines.any(axis=1).sum() > 40
+
+
 def test_more_people_make_it_taller_up_to_a_point(tmp_path):
     one, two = draw(film([1]), tmp_path / "1.png"), draw(film([1, 2]), tmp_path / "2.png")
     many, more = draw(film(range(6)), tmp_path / "6.png"), draw(film(range(30)), tmp_path / "30.png")

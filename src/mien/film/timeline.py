@@ -24,6 +24,7 @@ BINS = 1200
 FORMATS = (".png", ".pdf", ".svg", ".jpg")
 INCHES = (12.0, 2.6)
 """Width of the picture, and height of a person's part of it."""
+CUT = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 FACE_SHARE = 0.074
 NAME_SHARE = 0.075
 """Widths of a face and of a person's name, as shares of the timeline."""
@@ -89,7 +90,9 @@ def draw_timeline(
     # A file's name may be of other bytes, for which there is no letter, and a dollar in it begins no formula.
     figure.suptitle(f"{in_utf8(title)}: {count} {'person' if count == 1 else 'people'}{note}", parse_math=False)
     lines = [_patch(label) for label in labels]
-    legend = figure.legend(handles=lines, loc="outside lower center", ncols=len(labels), frameon=False)
+    if bins.cuts.any():
+        lines.append(axes[0].plot([], [], label="cut", **CUT)[0])
+    legend = figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
     with written_whole(path) as temporary, warnings.catch_warnings():
@@ -124,6 +127,7 @@ class _Bins:
         self.count = min(BINS, max(summary.frames, 1))
         self.edges = np.linspace(summary.first_s, max(summary.last_s, summary.first_s + 0.04), self.count + 1)
         self.frames = np.zeros(self.count, np.int64)
+        self.cuts = np.zeros(self.count, np.bool_)  # whether a shot begins in it
 
     def place(self, time_s: float) -> int:
         share = (time_s - self.edges[0]) / (self.edges[-1] - self.edges[0])
@@ -134,9 +138,12 @@ def _curves(
     results: Iterable[FrameResult], people: Sequence[Person], labels: Sequence[str], bins: _Bins
 ) -> dict[int, _Curves]:
     curves = {person.track_id: _Curves(bins.count, len(labels)) for person in people}
+    shot = 0
     for result in results:
         place = bins.place(result.time_s)
         bins.frames[place] += 1
+        bins.cuts[place] |= result.shot != shot
+        shot = result.shot
         for found in result:
             if found.track_id in curves:
                 curves[found.track_id].sums[place] += found.smoothed.probabilities
@@ -161,6 +168,7 @@ def _draw_person(
     for index, label in enumerate(labels):
         axis.plot(middles, means[:, index], color=_color(label), linewidth=1.6)
         axis.plot(middles[alone], means[alone, index], ".", color=_color(label), markersize=5)
+    axis.vlines(bins.edges[:-1][bins.cuts], 0, 1, **CUT)
     shown = np.where(some & (curves.seen == 0), -1, curves.event)
     starts = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), bins.count]
     for start, end in pairwise(starts):
