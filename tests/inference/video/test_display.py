@@ -1,3 +1,4 @@
+import gc
 import io
 from fractions import Fraction
 
@@ -26,6 +27,21 @@ def corner():
     picture[:32, :48] = 255
     picture[:16, 48:72] = 128
     return picture
+
+
+def test_no_frame_stays_in_memory(tmp_path):
+    path = turned(write_film(tmp_path / "long.mp4", gray_steps(50)))
+    gc.collect()
+    gc.disable()  # nothing but the frames themselves decides when they go
+    try:
+        film = open_film(path)
+        for _ in film.frames(Part(), after=None, on_problem=pytest.fail):
+            pass
+        kept = sum(type(thing).__name__ == "VideoFrame" for thing in gc.get_objects())
+        film.close()
+    finally:
+        gc.enable()
+    assert kept < 10
 
 
 @pytest.mark.parametrize(

@@ -29,17 +29,28 @@ def shown_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, i
     return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
 
 
-def shown_pixels(frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the pixels of a frame as they are shown.
+class Display:
+    """Shows the frames of one film."""
 
-    Args:
-        frame: decoded by PyAV.
-        size: of `shown_size`.
+    def __init__(self) -> None:
+        self._rotation: float | None = None
+        self._matrix = 1.0, 0.0, 0.0, 1.0
 
-    Returns:
-        (height, width, 3) uint8 RGB; of a frame that is turned by a quarter the two sides are exchanged.
-    """
-    return _turned(frame.to_ndarray(format="rgb24", width=size[0], height=size[1]), _matrix(frame))
+    def pixels(self, frame: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Return the pixels of a frame as they are shown.
+
+        Args:
+            frame: decoded by PyAV.
+            size: of `shown_size`.
+
+        Returns:
+            (height, width, 3) uint8 RGB; of a frame that is turned by a quarter the two sides are exchanged.
+        """
+        # A frame of PyAV's that was asked for its side data holds itself in memory, until Python looks for such
+        # circles, hundreds of frames later. So only the first is asked, and those that are turned otherwise.
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, _matrix(frame)
+        return _turned(frame.to_ndarray(format="rgb24", width=size[0], height=size[1]), self._matrix)
 
 
 def _matrix(frame: Any) -> tuple[float, float, float, float]:

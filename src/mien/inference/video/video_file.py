@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from mien.errors import VideoError, import_extra
-from mien.inference.video.display import shown_pixels, shown_size
+from mien.inference.video.display import Display, shown_size
 from mien.inference.video.frames import Frame, Part, check_frame
 
 TIMEOUT_S = 15.0
@@ -67,6 +67,7 @@ class VideoFile:
         self.name = name
         self.live = live
         self._max_pixels = max_pixels
+        self._display = Display()
         self._av: Any = import_extra("av", extra="video", purpose="decoding a film")
         self._container = self._open()
         self.start_s = (self._container.start_time or 0) / self._av.time_base
@@ -123,7 +124,7 @@ class VideoFile:
                 if frame.is_corrupt:
                     lost += 1
                 elif index % part.every == 0:
-                    yield Frame(index, time_s, shown_pixels(frame, self._size_of(frame)))
+                    yield Frame(index, time_s, self._display.pixels(frame, self._size_of(frame)))
                 index += 1
             else:
                 self._check_end(clock.end_s, part, problems)
