@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from mien.errors import VideoError
@@ -71,10 +72,11 @@ def _results(
     pixels: bool,
     on_problem: Callable[[str], None],
 ) -> Iterator[FrameResult]:
+    frames_after = partial(film.frames, part, on_problem=on_problem)
     if pixels:
-        frames = yield from _replayed_with_pixels(film, video, part, known, on_problem)
+        frames = yield from _replayed_with_pixels(frames_after, video, known, film.name)
     else:
-        frames = yield from _replayed(film, video, part, known, on_problem)
+        frames = yield from _replayed(frames_after, video, known)
     for batch in _batches(frames, 1 if film.live else BATCH_FRAMES):
         results = video.step([(frame.pixels, frame.time_s) for frame in batch], pixels=pixels)
         for frame, result in zip(batch, results, strict=True):
@@ -82,11 +84,7 @@ def _results(
 
 
 def _replayed(
-    film: Film,
-    video: VideoAnalyzer,
-    part: Part,
-    known: Iterable[FrameResult],
-    on_problem: Callable[[str], None],
+    frames_after: Callable[..., Iterator[Frame]], video: VideoAnalyzer, known: Iterable[FrameResult]
 ) -> Generator[FrameResult, None, Iterator[Frame]]:
     # Yields the known results, and returns the frames that follow. The last known frame is decoded again: beside it
     # shows whether the film is cut right after it.
@@ -100,9 +98,9 @@ def _replayed(
             yield video.replay(last)
         last = result
     if onwards:
-        frames = film.frames(part, after=after, on_problem=on_problem)
+        frames = frames_after(after=after)
     else:  # where the clock ran back, a time names no place: all is decoded again
-        again = film.frames(part, after=None, on_problem=on_problem)
+        again = frames_after(after=None)
         frames = (frame for frame in again if last is None or frame.index >= last.index)
     if last is None:
         return frames
@@ -116,21 +114,17 @@ def _replayed(
 
 
 def _replayed_with_pixels(
-    film: Film,
-    video: VideoAnalyzer,
-    part: Part,
-    known: Iterable[FrameResult],
-    on_problem: Callable[[str], None],
+    frames_after: Callable[..., Iterator[Frame]], video: VideoAnalyzer, known: Iterable[FrameResult], name: str
 ) -> Generator[FrameResult, None, Iterator[Frame]]:
     # The same with pixels. Frames without a result begin where the known results end; a frame that is missing now is
     # missed.
-    frames = film.frames(part, after=None, on_problem=on_problem)
+    frames = frames_after(after=None)
     for result in known:
         frame = next((frame for frame in frames if frame.index >= result.index), None)
         if frame is None:
             break
         if frame.index != result.index:
-            raise VideoError(f"{film.name}: frame {result.index} was there before and is missing now; start afresh")
+            raise VideoError(f"{name}: frame {result.index} was there before and is missing now; start afresh")
         yield replace(video.replay(result, frame.pixels), pixels=frame.pixels)
     return frames
 
